@@ -1,0 +1,24 @@
+# Setting up, showing and testing claw. `make demo` is the first thing to try.
+
+CARGO ?= cargo
+
+.PHONY: demo test setup build
+
+## demo: build claw, run an example on its real files, and show what is refused
+demo: build
+	@sh examples/demo.sh target/release/claw
+
+build: setup
+	@echo "building claw, its sandbox and its built-in components; the first time takes some 5 to 10 minutes on 2 cores"
+	$(CARGO) build --release --locked
+
+## test: every test, from unit to whole program
+test: setup
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
+	$(CARGO) test --workspace --locked
+
+# rust-toolchain.toml names the toolchain and its targets; rustup gets what is missing.
+setup:
+	@command -v rustup >/dev/null || { echo "claw is built with rustup: see https://rustup.rs"; exit 1; }
+	@rustup target add wasm32-wasip2 wasm32-unknown-unknown

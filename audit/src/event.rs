@@ -1,0 +1,263 @@
+//! The events of a run: a closed list, each one line of the log.
+
+use std::collections::BTreeMap;
+
+use claw_policy::{Catalogue, Label};
+use serde::{Deserialize, Serialize};
+
+use crate::blobs::Stored;
+
+/// Something that was decided or that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Event {
+    /// A run begins: everything that its verdicts depend on.
+    Open {
+        /// The run's id, which is its folder's name too.
+        run: String,
+        /// Unix time in milliseconds.
+        time: u64,
+        /// The policy's text.
+        policy: Stored,
+        /// What is known of its components: digests, signatures, imports.
+        catalogue: Catalogue,
+        /// What the user bound.
+        inputs: BTreeMap<String, Input>,
+        /// What runs it.
+        host: Host,
+        /// SHA-256 of the seed of all randomness in the run; the seed itself is a blob, left out of exports.
+        seed: String,
+    },
+    /// A plan as it was received.
+    Plan {
+        /// Its text; where it is not UTF-8, as it would be shown.
+        text: Stored,
+    },
+    /// What was decided on the plan.
+    Verdict {
+        /// Accepted or refused.
+        verdict: Verdict,
+        /// Unix time in milliseconds.
+        time: u64,
+        /// Every violation, where it was refused.
+        violations: Vec<Violation>,
+        /// Each step's label, where it was accepted.
+        steps: Vec<StepLabel>,
+    },
+    /// A step starts. Where it could have an effect, this is on disk before the step does anything.
+    Step {
+        /// Its id.
+        step: String,
+        /// The capability that it calls.
+        capability: String,
+        /// Its arguments, resolved.
+        arguments: Stored,
+        /// What its output will carry.
+        label: Label,
+        /// The grants that it holds.
+        grants: Vec<String>,
+        /// The base of the step's clock: unix time in milliseconds.
+        clock: u64,
+    },
+    /// A call that a component made to the host, with authority.
+    Call(Call),
+    /// A step is done.
+    Done {
+        /// Its id.
+        step: String,
+        /// Its output.
+        output: Stored,
+        /// What the output carries.
+        label: Label,
+        /// What it used.
+        usage: Usage,
+    },
+    /// A step failed. Nothing after it starts.
+    Failed {
+        /// Its id.
+        step: String,
+        /// Why.
+        reason: FailureReason,
+        /// What it used.
+        usage: Usage,
+    },
+    /// The run stops here, by a rule.
+    Halt(Halt),
+    /// The run is over.
+    Seal {
+        /// How it ended.
+        status: Status,
+        /// Unix time in milliseconds.
+        time: u64,
+    },
+}
+
+/// An input that is bound.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Its value.
+    pub value: Stored,
+    /// Its label.
+    pub label: Label,
+}
+
+/// What runs a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Host {
+    /// claw's version.
+    pub claw: String,
+    /// The digest of the engine's settings, which compiled components depend on.
+    pub engine: String,
+    /// The operating system and processor.
+    pub platform: String,
+}
+
+/// Whether a plan may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It may.
+    Accepted,
+    /// It may not, and nothing of it has run.
+    Refused,
+}
+
+/// A violation, as [`claw_policy::Violation`] has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Violation {
+    /// The rule.
+    pub rule: String,
+    /// The step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// JSON pointer into the plan.
+    pub at: String,
+    /// What is refused.
+    pub message: String,
+    /// The policy's line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+}
+
+impl From<&claw_policy::Violation> for Violation {
+    fn from(violation: &claw_policy::Violation) -> Self {
+        Self {
+            rule: violation.rule.to_owned(),
+            step: violation.step.clone(),
+            at: violation.at.clone(),
+            message: violation.message.clone(),
+            line: violation.line,
+        }
+    }
+}
+
+/// A step of an accepted plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepLabel {
+    /// Its id.
+    pub step: String,
+    /// Its capability.
+    pub capability: String,
+    /// What its output will carry.
+    pub label: Label,
+}
+
+/// A call of a component to the host. It is the worker's word: the parent did not see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    /// The step that made it.
+    pub step: String,
+    /// `interface#function`.
+    pub function: String,
+    /// The path that it is about, as the guest sees it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Bytes read or written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// `ok`, or the error's name.
+    pub outcome: String,
+}
+
+/// What a step used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Usage {
+    /// Units of fuel.
+    pub fuel: u64,
+    /// Peak bytes of its memories.
+    pub memory: u64,
+    /// Bytes written to files.
+    pub written: u64,
+    /// Files and folders made.
+    pub files: u64,
+    /// Wall time in microseconds, as the parent saw it.
+    pub micros: u64,
+}
+
+/// Why a step failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FailureReason {
+    /// The kind: `capability`, `trap`, `limit.<name>`, `worker`, `output`.
+    pub kind: String,
+    /// In words.
+    pub message: String,
+}
+
+/// Why a run halted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Halt {
+    /// The step that did not start, or was stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// The rules that halted it.
+    pub violations: Vec<Violation>,
+}
+
+/// How a step ended, for who reads a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Done.
+    Done,
+    /// Failed.
+    Failed,
+    /// It did not start.
+    NotRun,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Every step is done.
+    Completed,
+    /// The plan was refused, and nothing ran.
+    Refused,
+    /// A step failed.
+    Failed,
+    /// A rule stopped it while it ran.
+    Halted,
+    /// Its user stopped it.
+    Interrupted,
+}
+
+impl Status {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Halted => "halted",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The record of one run: a folder with its log, written in order, synced before effects.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::blobs::{Blobs, Stored};
+use crate::event::{Event, Status};
+
+/// The name of the log in a record's folder.
+pub(crate) const LOG: &str = "log.jsonl";
+
+/// A run's record, open for its run alone.
+#[derive(Debug)]
+pub struct Record {
+    folder: PathBuf,
+    log: File,
+    blobs: Blobs,
+    /// Lines that are not written yet.
+    pending: Vec<u8>,
+    bytes: u64,
+    bytes_max: u64,
+}
+
+/// The record cannot be written: the run stops, since nothing happens unrecorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// A file could not be made, written or synced.
+    #[error("the record cannot be written: {0}")]
+    Write(#[source] io::Error),
+    /// Another process holds the record.
+    #[error("another process is writing this record")]
+    Locked,
+    /// An event could not be put in its canonical form.
+    #[error("an event cannot be recorded: {0}")]
+    Encoding(#[source] serde_json::Error),
+    /// The log has reached its limit.
+    #[error("the record has reached the limit `log` of {0} bytes")]
+    Full(u64),
+}
+
+impl Record {
+    /// Makes the record of the run `id` in `runs`, with a lock that is held as long as it lives.
+    ///
+    /// The folder has mode 0700. `bytes_max` is the limit `log`; what seals a record fits beyond it.
+    ///
+    /// # Errors
+    /// When the folder is there already, or cannot be made.
+    pub fn create(runs: &Path, id: &str, bytes_max: u64) -> Result<Self, RecordError> {
+        let folder = runs.join(id);
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(runs).map_err(RecordError::Write)?;
+        fs::DirBuilder::new().mode(0o700).create(&folder).map_err(RecordError::Write)?;
+        let log = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(folder.join(LOG))
+            .map_err(RecordError::Write)?;
+        log.try_lock().map_err(|_| RecordError::Locked)?;
+        let blobs = Blobs::in_record(&folder);
+        Ok(Self { folder, log, blobs, pending: Vec::new(), bytes: 0, bytes_max })
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Stores a value for an event: in the event where it is small, else as a blob on disk.
+    ///
+    /// # Errors
+    /// When the blob cannot be written.
+    pub fn store(&self, value: Value) -> Result<Stored, RecordError> {
+        self.blobs.store(value)
+    }
+
+    /// Stores the seed of the run's randomness as a blob, and gives its digest.
+    ///
+    /// # Errors
+    /// When the blob cannot be written.
+    pub fn store_seed(&self, seed: &[u8; 32]) -> Result<String, RecordError> {
+        self.blobs.write(seed)
+    }
+
+    /// Takes an event. It is written with the next [`write`](Self::write) or [`sync`](Self::sync).
+    ///
+    /// # Errors
+    /// When the log has reached its limit.
+    pub fn append(&mut self, event: &Event) -> Result<(), RecordError> {
+        let start = self.pending.len();
+        // RFC 8785: one byte form for one event. Integers beyond 2^53 would be rounded; events hold them as strings.
+        serde_json_canonicalizer::to_writer(event, &mut self.pending).map_err(RecordError::Encoding)?;
+        self.pending.push(b'\n');
+        let length = (self.pending.len() - start) as u64;
+        let seals = matches!(event, Event::Halt(_) | Event::Failed { .. } | Event::Seal { .. });
+        if self.bytes + length > self.bytes_max && !seals {
+            self.pending.truncate(start);
+            return Err(RecordError::Full(self.bytes_max));
+        }
+        self.bytes += length;
+        Ok(())
+    }
+
+    /// Writes what is pending, in one `write`.
+    ///
+    /// # Errors
+    /// When it cannot be written whole.
+    pub fn write(&mut self) -> Result<(), RecordError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        self.log.write_all(&self.pending).map_err(RecordError::Write)?;
+        self.pending.clear();
+        Ok(())
+    }
+
+    /// Writes what is pending, and returns once it is on disk.
+    ///
+    /// # Errors
+    /// When it cannot be written or synced.
+    pub fn sync(&mut self) -> Result<(), RecordError> {
+        self.write()?;
+        self.log.sync_data().map_err(RecordError::Write)
+    }
+
+    /// Ends the record.
+    ///
+    /// # Errors
+    /// When it cannot be written or synced.
+    pub fn seal(mut self, status: Status, time: u64) -> Result<PathBuf, RecordError> {
+        self.append(&Event::Seal { status, time })?;
+        self.sync()?;
+        Ok(std::mem::take(&mut self.folder))
+    }
+}

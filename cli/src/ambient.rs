@@ -1,0 +1,140 @@
+//! All ambient authority of the command line: environment, clock, files by name, terminal, signals.
+
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Read as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use tracing_subscriber::EnvFilter;
+
+use crate::error::Error;
+
+/// Where claw keeps what it keeps, by the XDG base directory specification.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    /// The user's home folder.
+    pub(crate) home: Option<PathBuf>,
+    pub(crate) config: PathBuf,
+    pub(crate) state: PathBuf,
+    pub(crate) cache: PathBuf,
+}
+
+impl Home {
+    /// Finds them. A relative path in one of the variables is ignored, as the specification says.
+    pub(crate) fn find() -> Result<Self, Error> {
+        let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let home = absolute("HOME");
+        let folder = |variable: &str, below_home: &str| {
+            absolute(variable)
+                .or_else(|| home.as_ref().map(|home| home.join(below_home)))
+                .map(|base| base.join("claw"))
+                .ok_or_else(|| Error::own(format!("neither `{variable}` nor `HOME` is set"), "set HOME"))
+        };
+        Ok(Self {
+            config: folder("XDG_CONFIG_HOME", ".config")?,
+            state: folder("XDG_STATE_HOME", ".local/state")?,
+            cache: folder("XDG_CACHE_HOME", ".cache")?,
+            home,
+        })
+    }
+
+    /// Where the records of runs are.
+    pub(crate) fn runs(&self) -> PathBuf {
+        self.state.join("runs")
+    }
+}
+
+/// This program, to be started again as a worker.
+///
+/// On Linux by the kernel's own link, so that it is the same program even when its file was replaced meanwhile.
+pub(crate) fn program() -> Result<PathBuf, Error> {
+    if cfg!(target_os = "linux") {
+        return Ok(PathBuf::from("/proc/self/exe"));
+    }
+    std::env::current_exe().map_err(|error| Error::own(format!("this program cannot be found: {error}"), "install claw again"))
+}
+
+/// The file of this program, which nothing that is granted may change.
+pub(crate) fn program_file() -> Option<PathBuf> {
+    std::env::current_exe().ok()
+}
+
+/// Reads a text that the user names, of at most `most` bytes; one byte more tells that it is longer. `-` is standard
+/// input.
+pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if path == Path::new("-") {
+        io::stdin().lock().take(most + 1).read_to_end(&mut bytes)?;
+    } else {
+        File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+/// Reads a policy: a regular file that no stranger can write.
+pub(crate) fn read_policy(path: &Path) -> Result<String, Error> {
+    let shown = claw_policy::printable::printable(&path.to_string_lossy());
+    let unreadable = |why: String| Error::policy_file("policy.read", path, format!("the policy `{shown}` cannot be read: {why}"));
+    let metadata = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
+    if !metadata.is_file() {
+        return Err(unreadable("it is no file".to_owned()));
+    }
+    if metadata.mode() & 0o002 != 0 {
+        return Err(Error::policy_file("policy.permissions", path, format!("the policy `{shown}` can be written by anyone"))
+            .help(format!("run `chmod o-w {shown}`, and look at what it says now")));
+    }
+    let most = claw_policy::POLICY_BYTES_MAX;
+    let bytes = read(path, most).map_err(|error| unreadable(error.to_string()))?;
+    if bytes.len() as u64 > most {
+        return Err(Error::policy_file("policy.size", path, format!("the policy `{shown}` is over {most} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8 text".to_owned()))
+}
+
+/// 32 bytes of the system's randomness.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| Error::own(format!("the system gives no random numbers: {error}"), "see `claw doctor`"))?;
+    Ok(bytes)
+}
+
+/// A run's id: when it was opened, and enough randomness to be its own.
+pub(crate) fn run_id() -> Result<String, Error> {
+    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let [a, b, c, d] = random::<4>()?;
+    Ok(format!("{now}-{a:02x}{b:02x}{c:02x}{d:02x}"))
+}
+
+/// A descriptor that can be read once the user interrupts: Ctrl-C, or a request to terminate.
+pub(crate) fn interrupt() -> Result<OwnedFd, Error> {
+    let failed = |error: io::Error| Error::own(format!("signals cannot be watched: {error}"), "see `claw doctor`");
+    let (ours, theirs) = UnixStream::pair().map_err(failed)?;
+    let again = theirs.try_clone().map_err(failed)?;
+    signal_hook::low_level::pipe::register(SIGINT, theirs).map_err(failed)?;
+    signal_hook::low_level::pipe::register(SIGTERM, again).map_err(failed)?;
+    Ok(ours.into())
+}
+
+/// Whether a person watches standard error.
+pub(crate) fn stderr_is_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Whether standard output is for a terminal, where what is printed must not move its cursor.
+pub(crate) fn stdout_is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Sends what `tracing` has to standard error: ids and rules, never values.
+pub(crate) fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "claw=info",
+        _ => "claw=debug",
+    };
+    let filter = EnvFilter::try_from_env("CLAW_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).without_time().init();
+}

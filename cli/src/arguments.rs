@@ -1,0 +1,118 @@
+//! The command line, parsed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Runs what a language model plans, without trusting the model.
+///
+/// A plan is checked whole against a policy before anything happens. What passes runs as WebAssembly components, each with
+/// only the folders and limits that the policy grants. What happened is a record.
+#[derive(Debug, Parser)]
+#[command(name = "claw", version, max_term_width = 100, after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Print one JSON document on standard output, and nothing else there
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say more on standard error: ids and rules, never values (again for more; or set CLAW_LOG)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+const EXAMPLES: &str = "\
+Try:
+  claw policy new builtin:read-file builtin:write-file > first.toml   a policy to start from
+  claw policy explain first.toml                                      what it allows
+  claw check --policy first.toml --plan plan.json                     would this plan run?
+  claw run   --policy first.toml --plan plan.json                     run it
+
+Exit codes: 0 done or accepted, 1 an error of ours, 2 wrong usage or a file that does not load,
+3 refused or halted, 4 a capability failed or hit a limit, 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a plan under a policy
+    ///
+    /// The answer goes to standard output, what happens on the way to standard error, and all of it into a record.
+    Run(PlanArguments),
+    /// Say whether a plan would run, without any effect
+    Check(PlanArguments),
+    /// Write, understand and pin policies
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Look into capabilities
+    #[command(subcommand)]
+    Capability(CapabilityCommand),
+    /// Read the records of earlier runs
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Say what on this machine would weaken the sandbox
+    Doctor,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyArguments {
+    /// The policy file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: PathBuf,
+    /// A folder that the policy leaves to be given: `{ bind = "NAME" }`
+    #[arg(long, value_name = "NAME=PATH", value_parser = pair)]
+    pub(crate) dir: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    pub(crate) policy: PolicyArguments,
+    /// The plan, as JSON; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: PathBuf,
+    /// What the user gives a plan outside its text: a value, or the text of a file with `@`
+    #[arg(long, value_name = "NAME=VALUE|NAME=@FILE", value_parser = pair)]
+    pub(crate) input: Vec<(String, String)>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Print what a policy grants, to whom, and within which limits
+    Explain {
+        /// The policy file
+        policy: PathBuf,
+        /// A folder that the policy leaves to be given
+        #[arg(long, value_name = "NAME=PATH", value_parser = pair)]
+        dir: Vec<(String, String)>,
+    },
+    /// Print a first policy for components, with comments
+    New {
+        /// `builtin:NAME`, or a component's file
+        #[arg(required = true, value_name = "COMPONENT")]
+        components: Vec<String>,
+    },
+    /// Write the digests of a policy's component files into it
+    Pin {
+        /// The policy file
+        policy: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CapabilityCommand {
+    /// Print what a component exports and imports, and a built-in's arguments
+    Inspect {
+        /// `builtin:NAME`, or a component's file
+        component: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// List the runs that have a record, newest first
+    List,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| "NAME=VALUE is wanted".to_owned())?;
+    Ok((name.to_owned(), value.to_owned()))
+}

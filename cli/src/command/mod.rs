@@ -1,0 +1,30 @@
+//! The verbs, one a file.
+
+mod audit_list;
+mod capability_inspect;
+mod check;
+mod doctor;
+mod policy_explain;
+mod policy_new;
+mod policy_pin;
+mod run;
+
+use std::process::ExitCode;
+
+use crate::arguments::{Arguments, AuditCommand, CapabilityCommand, Command, PolicyCommand};
+use crate::error::Error;
+
+/// Does what the command line says.
+pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Error> {
+    let json = arguments.json;
+    match arguments.command {
+        Command::Run(plan) => run::run(&plan, json),
+        Command::Check(plan) => check::check(&plan, json),
+        Command::Policy(PolicyCommand::Explain { policy, dir }) => policy_explain::explain(policy, dir, json),
+        Command::Policy(PolicyCommand::New { components }) => policy_new::new(&components, json),
+        Command::Policy(PolicyCommand::Pin { policy }) => policy_pin::pin(&policy, json),
+        Command::Capability(CapabilityCommand::Inspect { component }) => capability_inspect::inspect(&component, json),
+        Command::Audit(AuditCommand::List) => audit_list::list(json),
+        Command::Doctor => doctor::doctor(json),
+    }
+}

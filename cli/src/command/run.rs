@@ -1,0 +1,105 @@
+//! `claw run --plan`: a plan through the door, and what passes run.
+
+use std::process::ExitCode;
+
+use claw_audit::{Record, Status};
+use claw_policy::printable::printable;
+use claw_runtime::{ExecuteError, PlanOutcome, Run, StepOutcome};
+use serde_json::{Value, json};
+
+use crate::ambient;
+use crate::arguments::PlanArguments;
+use crate::command::check::counted;
+use crate::error::{DONE, Error, FAILED, INTERRUPTED, REFUSED};
+use crate::load::Loaded;
+use crate::progress::Live;
+use crate::report;
+
+pub(crate) fn run(arguments: &PlanArguments, json: bool) -> Result<ExitCode, Error> {
+    let mut loaded = Loaded::policy(&arguments.policy)?;
+    let session = loaded.session(arguments)?;
+    let text = loaded.plan(&arguments.plan)?;
+    let id = ambient::run_id()?;
+    let record = Record::create(&loaded.home.runs(), &id, loaded.policy.limits.log)?;
+    let runtime = Loaded::runtime(std::mem::take(&mut loaded.components), std::mem::take(&mut loaded.folders))?;
+    let policy = std::sync::Arc::clone(&loaded.policy);
+    let mut run = Run::open(policy, &loaded.document, session, runtime, record, loaded.cache.engine())?;
+    let live = Live::new();
+    let outcome = run.submit(&text, &mut |progress| live.show(&progress));
+    live.end();
+    let outcome = outcome.map_err(|error| match error {
+        ExecuteError::Record(error) => Error::from(error),
+        ExecuteError::Session(refusal) => Error::own(refusal.to_string(), "run the plan again"),
+    })?;
+    // Nothing is said to be done before it is on record.
+    let folder = run.seal(outcome.status)?;
+    if json {
+        report::print_json(&json!({
+            "run": id,
+            "status": outcome.status.as_str(),
+            "answer": outcome.answer,
+            "steps": outcome.steps.iter().map(step_json).collect::<Vec<_>>(),
+            "violations": report::violations_json(&loaded, &outcome.violations),
+            "record": folder,
+        }));
+    }
+    tell(&loaded, arguments, &outcome);
+    anstream::eprintln!("record: {}", printable(&folder.to_string_lossy()));
+    if let (Some(answer), false) = (&outcome.answer, json) {
+        report::print_text(&shown(answer));
+    }
+    Ok(ExitCode::from(match outcome.status {
+        Status::Completed => DONE,
+        Status::Refused | Status::Halted => REFUSED,
+        Status::Failed => FAILED,
+        Status::Interrupted => INTERRUPTED,
+    }))
+}
+
+fn step_json(step: &StepOutcome) -> Value {
+    let mut object = json!({
+        "id": step.id,
+        "capability": step.capability,
+        "status": if step.result.is_ok() { "done" } else { "failed" },
+        "output": step.result.as_ref().ok(),
+        "label": step.label,
+        "fuel": step.usage.fuel,
+        "ms": step.usage.micros as f64 / 1000.0,
+    });
+    if let (Err(reason), Some(object)) = (&step.result, object.as_object_mut()) {
+        object.insert("failure".to_owned(), json!(reason));
+    }
+    object
+}
+
+/// What happened, for people, on standard error.
+fn tell(loaded: &Loaded, arguments: &PlanArguments, outcome: &PlanOutcome) {
+    for step in &outcome.steps {
+        let what = match &step.result {
+            Ok(_) => "done".to_owned(),
+            Err(reason) => format!("failed ({}): {}", reason.kind, reason.message),
+        };
+        let wrote = if step.usage.written > 0 { format!(", wrote {} bytes", step.usage.written) } else { String::new() };
+        anstream::eprintln!("  {} ({}): {what}{wrote}, {:.1} ms", step.id, step.capability, step.usage.micros as f64 / 1000.0);
+        if step.result.is_err() && !step.printed.is_empty() {
+            anstream::eprintln!("    it printed: {}", printable(&String::from_utf8_lossy(&step.printed)));
+        }
+    }
+    report::violations(loaded, &arguments.plan, &outcome.violations);
+    let count = counted(outcome.violations.len());
+    match outcome.status {
+        Status::Completed => anstream::eprintln!("completed: every step is done"),
+        Status::Refused => anstream::eprintln!("refused: {count}; nothing of the plan has run"),
+        Status::Halted => anstream::eprintln!("halted: {count}; no later step has run"),
+        Status::Failed => anstream::eprintln!("failed: no later step has run"),
+        Status::Interrupted => anstream::eprintln!("interrupted: the step was killed"),
+    }
+}
+
+/// The answer as text: a string as it is, anything else as JSON.
+fn shown(answer: &Value) -> String {
+    match answer {
+        Value::String(text) => text.clone(),
+        other => serde_json::to_string_pretty(other).unwrap_or_default(),
+    }
+}

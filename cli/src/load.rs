@@ -1,0 +1,117 @@
+//! From names on the command line to a policy that is ready: components compiled, folders open, inputs bound.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use claw_policy::{Document, Given, LoadError, Name, Policy, Session};
+use claw_runtime::{Allocation, Cache, Compiler, Components, Folders, Places, Runtime};
+
+use crate::ambient::{self, Home};
+use crate::arguments::{PlanArguments, PolicyArguments};
+use crate::error::Error;
+use crate::progress;
+
+/// A policy that is ready to decide and to run.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) file: PathBuf,
+    pub(crate) document: Document,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) components: Components,
+    pub(crate) folders: Folders,
+    pub(crate) home: Home,
+    pub(crate) cache: Cache,
+}
+
+impl Loaded {
+    /// Loads the policy that the user names. None is ever looked for: what is in the current folder is somebody else's.
+    pub(crate) fn policy(arguments: &PolicyArguments) -> Result<Self, Error> {
+        let file = arguments.policy.clone();
+        let text = ambient::read_policy(&file)?;
+        let home = Home::find()?;
+        let refuse = |errors: Vec<LoadError>| Error::Policy { file: file.clone(), text: text.clone(), errors };
+        let document = Document::parse(&text).map_err(|error| refuse(vec![error]))?;
+        let base = folder_of(&file)?;
+        let cache = Cache::open(&home.cache, &home.state)?;
+        let program = ambient::program()?;
+        let components = Compiler { cache: &cache, program: &program }.components(&document, &base, &mut progress::note).map_err(refuse)?;
+        let policy = Policy::load(&document, &components.catalogue()).map_err(refuse)?;
+        let places = places(&file, base, &home, &components, &arguments.dir)?;
+        let folders = Folders::open(&policy, &document, &places).map_err(refuse)?;
+        Ok(Self { file, document, policy: Arc::new(policy), components, folders, home, cache })
+    }
+
+    /// The text of this policy, for showing its lines.
+    pub(crate) fn text(&self) -> &str {
+        self.document.text()
+    }
+
+    /// A session with what the user gives.
+    pub(crate) fn session(&self, arguments: &PlanArguments) -> Result<Session, Error> {
+        let mut given = BTreeMap::new();
+        for (name, value) in &arguments.input {
+            let bound = match value.strip_prefix('@') {
+                None => Given { text: value.clone(), from_file: false },
+                Some(path) => Given { text: self.input_file(name, Path::new(path))?, from_file: true },
+            };
+            if given.insert(name.clone(), bound).is_some() {
+                return Err(Error::input("input.twice", format!("the input `{}` is given twice", printed(name))));
+            }
+        }
+        Session::open(&self.policy, given).map_err(|violations| {
+            let texts: Vec<String> = violations.iter().map(|violation| violation.message.clone()).collect();
+            let rule = violations.first().map_or("input", |violation| violation.rule);
+            Error::input(rule, texts.join("\n")).help("the policy's `[input.NAME]` says what may be given")
+        })
+    }
+
+    fn input_file(&self, name: &str, path: &Path) -> Result<String, Error> {
+        let failed = |why: String| Error::input("input.read", format!("the file of the input `{}` cannot be read: {why}", printed(name)));
+        let most = self.policy.limits.argument_bytes;
+        let bytes = ambient::read(path, most).map_err(|error| failed(error.to_string()))?;
+        if bytes.len() as u64 > most {
+            return Err(failed(format!("it is over the {most} bytes of `argument-bytes`")));
+        }
+        String::from_utf8(bytes).map_err(|_| failed("it is not UTF-8 text".to_owned()))
+    }
+
+    /// The plan's text, of which no more is read than a plan may have and one byte.
+    pub(crate) fn plan(&self, path: &Path) -> Result<Vec<u8>, Error> {
+        ambient::read(path, self.policy.limits.plan_bytes).map_err(|error| {
+            Error::policy_file("plan.read", path, format!("the plan `{}` cannot be read: {error}", printed(&path.to_string_lossy())))
+        })
+    }
+
+    /// What the plans of this policy run with.
+    pub(crate) fn runtime(components: Components, folders: Folders) -> Result<Runtime, Error> {
+        let mut runtime = Runtime::new(ambient::program()?, Allocation::OnDemand, components, folders, ambient::random()?);
+        runtime.interrupt = Some(ambient::interrupt()?);
+        Ok(runtime)
+    }
+}
+
+fn places(file: &Path, base: PathBuf, home: &Home, components: &Components, dirs: &[(String, String)]) -> Result<Places, Error> {
+    let mut binds = BTreeMap::new();
+    for (name, path) in dirs {
+        let name = Name::new(name).map_err(|error| Error::input("usage", error.to_string()))?;
+        if binds.insert(name, std::path::absolute(path)?).is_some() {
+            return Err(Error::input("usage", "a folder is given twice with `--dir`"));
+        }
+    }
+    let mut protected = vec![std::path::absolute(file)?];
+    protected.extend(components.files().iter().cloned());
+    protected.extend(ambient::program_file());
+    let private = vec![home.config.clone(), home.state.clone(), home.cache.clone()];
+    Ok(Places { base, home: home.home.clone(), binds, private, protected })
+}
+
+/// The folder that a policy file is in: what its relative paths are relative to.
+pub(crate) fn folder_of(file: &Path) -> Result<PathBuf, Error> {
+    let absolute = std::path::absolute(file)?;
+    Ok(absolute.parent().map(Path::to_owned).unwrap_or(absolute))
+}
+
+fn printed(text: &str) -> String {
+    claw_policy::printable::printable(text)
+}

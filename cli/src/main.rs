@@ -1,0 +1,41 @@
+//! `claw`: runs what a language model plans, without trusting the model.
+
+#![forbid(unsafe_code)]
+
+mod ambient;
+mod arguments;
+mod command;
+mod error;
+mod load;
+mod progress;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::arguments::Arguments;
+
+fn main() -> ExitCode {
+    // A worker is this program started again; it reads no command line, no environment and no file.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == claw_runtime::WORKER_ARGUMENT) {
+        return worker();
+    }
+    let arguments = Arguments::parse();
+    ambient::log_to_stderr(arguments.verbose);
+    let json = arguments.json;
+    match command::run(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            report::error(&error, json);
+            error.exit_code()
+        }
+    }
+}
+
+fn worker() -> ExitCode {
+    match claw_runtime::worker_socket().map_err(Into::into).and_then(claw_runtime::serve) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(2),
+    }
+}

@@ -1,0 +1,166 @@
+//! What people and programs are told: refusals with their source, and one JSON document with `--json`.
+
+use std::io::Write as _;
+use std::ops::Range;
+use std::path::Path;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use claw_policy::fault::line_of;
+use claw_policy::printable::{printable, printable_lines};
+use claw_policy::{LoadError, Violation};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::ambient;
+use crate::error::{Error, Input};
+use crate::load::Loaded;
+
+/// The widest that reports are wrapped to.
+const WIDTH: usize = 100;
+
+/// A violation as `--json` shows it.
+#[derive(Debug, Serialize)]
+pub(crate) struct ViolationJson<'v> {
+    rule: &'v str,
+    step: Option<&'v str>,
+    at: &'v str,
+    message: &'v str,
+    help: Option<&'v str>,
+    policy: Option<PolicyPlace>,
+}
+
+#[derive(Debug, Serialize)]
+struct PolicyPlace {
+    file: String,
+    line: usize,
+}
+
+/// The violations as `--json` shows them.
+pub(crate) fn violations_json<'v>(loaded: &Loaded, violations: &'v [Violation]) -> Vec<ViolationJson<'v>> {
+    let file = loaded.file.to_string_lossy();
+    let violations = violations.iter().map(|violation| ViolationJson {
+        rule: violation.rule,
+        step: violation.step.as_deref(),
+        at: &violation.at,
+        message: &violation.message,
+        help: violation.help.as_deref(),
+        policy: violation.line.map(|line| PolicyPlace { file: file.to_string(), line }),
+    });
+    violations.collect()
+}
+
+/// Prints violations for people, each with the line of the policy that decides.
+pub(crate) fn violations(loaded: &Loaded, plan: &Path, violations: &[Violation]) {
+    for violation in violations {
+        let title = Level::ERROR.primary_title(printable(&violation.message)).id(violation.rule);
+        let mut group = Group::with_title(title);
+        group = group.element(origin(plan, violation));
+        if let Some(span) = violation.line.and_then(|line| line_span(loaded.text(), line)) {
+            let path = loaded.file.to_string_lossy().into_owned();
+            group = group.element(Snippet::source(loaded.text()).path(path).annotation(AnnotationKind::Primary.span(span)));
+        }
+        if let Some(help) = &violation.help {
+            group = group.element(Level::HELP.message(printable(help)));
+        }
+        show(group);
+    }
+}
+
+fn origin<'a>(plan: &Path, violation: &Violation) -> annotate_snippets::Message<'a> {
+    let place = if violation.at.is_empty() { String::new() } else { format!(" at {}", printable(&violation.at)) };
+    let step = violation.step.as_ref().map(|step| format!(", step `{}`", printable(step))).unwrap_or_default();
+    Level::NOTE.message(format!("in {}{place}{step}", printable(&plan.to_string_lossy())))
+}
+
+fn show(group: Group<'_>) {
+    let report = [group];
+    // `anstream` takes the colours out where nobody would see them.
+    let text = Renderer::styled().term_width(WIDTH).render(&report);
+    anstream::eprintln!("{text}\n");
+}
+
+/// The bytes of a line of a text, without its indentation.
+fn line_span(text: &str, line: usize) -> Option<Range<usize>> {
+    let mut start = 0;
+    for (number, content) in text.split_inclusive('\n').enumerate() {
+        if number + 1 == line {
+            let shown = content.trim();
+            let indent = content.len() - content.trim_start().len();
+            return Some(start + indent..start + indent + shown.len());
+        }
+        start += content.len();
+    }
+    None
+}
+
+/// Prints why a command did nothing, or stopped.
+pub(crate) fn error(error: &Error, json: bool) {
+    if json {
+        print_json(&json!({ "error": error_json(error) }));
+    }
+    match error {
+        Error::Own { message, help } => plain("error", message, Some(help)),
+        Error::Input(Input { rule, message, help, .. }) => plain(&format!("error[{rule}]"), message, help.as_deref()),
+        Error::Policy { file, text, errors } => {
+            for error in errors {
+                load_error(file, text, error);
+            }
+        }
+    }
+}
+
+fn plain(title: &str, message: &str, help: Option<&str>) {
+    anstream::eprintln!("{title}: {}", printable_lines(message));
+    if let Some(help) = help {
+        anstream::eprintln!("  help: {}", printable_lines(help));
+    }
+}
+
+fn load_error(file: &Path, text: &str, error: &LoadError) {
+    let path = file.to_string_lossy().into_owned();
+    let title = Level::ERROR.primary_title(printable_lines(&error.message)).id(error.rule);
+    let mut group = Group::with_title(title);
+    let span = error.span.start.min(text.len())..error.span.end.min(text.len());
+    group = group.element(Snippet::source(text).path(path).annotation(AnnotationKind::Primary.span(span)));
+    if let Some(help) = &error.help {
+        group = group.element(Level::HELP.message(printable(help)));
+    }
+    show(group);
+}
+
+fn error_json(error: &Error) -> Value {
+    match error {
+        Error::Own { message, help } => json!({ "rule": "own", "file": null, "line": null, "at": null, "message": message, "help": help }),
+        Error::Input(Input { rule, file, message, help }) => {
+            json!({ "rule": rule, "file": file, "line": null, "at": null, "message": message, "help": help })
+        }
+        Error::Policy { file, text, errors } => {
+            let each = |error: &LoadError| {
+                json!({
+                    "rule": error.rule, "file": file, "line": line_of(text, error.span.start), "at": null,
+                    "message": error.message, "help": error.help,
+                })
+            };
+            let mut first = errors.first().map(each).unwrap_or(Value::Null);
+            if let (Some(object), [_, rest @ ..]) = (first.as_object_mut(), errors.as_slice()) {
+                object.insert("more".to_owned(), Value::Array(rest.iter().map(each).collect()));
+            }
+            first
+        }
+    }
+}
+
+/// Prints the one JSON document of `--json`.
+pub(crate) fn print_json(document: &impl Serialize) {
+    if let Ok(text) = serde_json::to_string_pretty(document) {
+        print_text(&text);
+    }
+}
+
+/// Prints a text on standard output, with a line feed. At a terminal what could move its cursor is escaped.
+pub(crate) fn print_text(text: &str) {
+    let shown = if ambient::stdout_is_terminal() { printable_lines(text) } else { text.to_owned() };
+    let mut out = std::io::stdout().lock();
+    // A reader that has gone away wants no more.
+    let _reader_is_gone = out.write_all(shown.as_bytes()).and_then(|()| if shown.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") });
+}

@@ -1,0 +1,481 @@
+//! Rules 2, 3 and 6: what a step's arguments are, of which type, and who chose each part.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{Checking, Template};
+use crate::fault::Violation;
+use crate::json::{with_index, with_key};
+use crate::label::{Admitted, Label, Origin, listed};
+use crate::name::Name;
+use crate::plan::{Expression, Reference, Step};
+use crate::policy::{Argument, Capability};
+use crate::schema::Schema;
+use crate::types::Type;
+
+/// One argument while it is checked.
+struct Site<'a> {
+    name: &'a str,
+    argument: &'a Argument,
+}
+
+impl Checking<'_> {
+    /// The arguments of a step with all that is known put in, and the label of each.
+    pub(super) fn arguments(
+        &mut self,
+        step: &Step,
+        capability: &Capability,
+        at: &str,
+    ) -> (BTreeMap<String, Template>, BTreeMap<String, Label>) {
+        for name in step.arguments.keys().filter(|name| !capability.arguments.contains_key(*name)) {
+            let known: Vec<String> = capability.arguments.keys().map(|name| format!("`{name}`")).collect();
+            let message = format!("`{}` has no argument `{}`", step.capability, crate::printable::printable(name));
+            let help = format!("it has {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") });
+            self.violations
+                .push(Violation::new("argument.unknown", with_key(at, name), message).help(help).line(capability.line));
+        }
+        let (mut templates, mut labels) = (BTreeMap::new(), BTreeMap::new());
+        for (name, argument) in &capability.arguments {
+            let site = Site { name, argument };
+            let place = with_key(at, name);
+            let given = step.arguments.get(name).filter(|given| !matches!(given, Expression::Literal(Value::Null)));
+            let Some((template, label)) =
+                self.value(&site, given, &argument.ty, &argument.schema, &Admitted::default(), &place)
+            else {
+                if !argument.ty.is_optional() && given.is_none() {
+                    let message = format!("`{}` needs the argument `{name}: {}`", step.capability, argument.ty);
+                    self.violations.push(
+                        Violation::new("argument.missing", at, message).help("give it a value").line(argument.line),
+                    );
+                }
+                continue;
+            };
+            self.holds(&site, &template, &argument.ty, &argument.schema, &place);
+            self.bounded(&site, &template, capability.limits.argument_bytes, &place);
+            templates.insert(name.clone(), template);
+            labels.insert(name.clone(), label);
+        }
+        (templates, labels)
+    }
+
+    /// What stands at a place, put together from the plan, the policy's constants and the user's inputs; `None` where
+    /// nothing does, or where a violation is reported.
+    fn value(
+        &mut self,
+        site: &Site<'_>,
+        given: Option<&Expression>,
+        ty: &Type,
+        schema: &Schema,
+        outer: &Admitted,
+        at: &str,
+    ) -> Option<(Template, Label)> {
+        if let Some(constant) = &schema.constant {
+            return self.constant(site, given, constant, at);
+        }
+        if let Some(input) = &schema.input {
+            return self.fixed_input(site, given, input, at);
+        }
+        let from = schema.from.as_ref().unwrap_or(outer);
+        match given? {
+            Expression::Literal(value) => {
+                let label = Label::of(Origin::Planner);
+                // The policy listed the values of an enum, so choosing among them steers nothing that it did not name.
+                let chooser = if schema.options.is_some() { Label::of(Origin::Policy) } else { label.clone() };
+                self.admitted(site, &chooser.origin, from, at);
+                Some((Template::Value(value.clone()), label))
+            }
+            Expression::Input(name) => {
+                let Some(bound) = self.session.inputs.get(name) else {
+                    self.unbound(name, at);
+                    return None;
+                };
+                let (value, label) = (bound.value.clone(), bound.label.clone());
+                self.admitted_all(site, &label.origin, schema, from, at);
+                Some((Template::Value(value), label))
+            }
+            Expression::Step(reference) => {
+                let (found, label) = self.output_type(reference, at)?;
+                if !found.may_fit(ty) {
+                    let message =
+                        format!("`{}` is a {ty}, and the step `{}` gives a {found} there", site.name, reference.step);
+                    self.violations.push(
+                        Violation::new("reference.type", at, message).help("refer to a part that fits, with `at`"),
+                    );
+                }
+                self.admitted_all(site, &label.origin, schema, from, at);
+                Some((Template::Output(reference.clone()), label))
+            }
+            Expression::Array(items) => Some(self.array(site, items, ty, schema, from, at)),
+            Expression::Object(fields) => Some(self.object(site, fields, ty, schema, from, at)),
+        }
+    }
+
+    fn array(
+        &mut self,
+        site: &Site<'_>,
+        items: &[Expression],
+        ty: &Type,
+        schema: &Schema,
+        from: &Admitted,
+        at: &str,
+    ) -> (Template, Label) {
+        let open = Schema::default();
+        let item_schema = schema.items.as_deref().unwrap_or(&open);
+        let mut label = Label::default();
+        if !(schema.fixed_length || matches!(inner(ty), Type::Tuple(_))) {
+            // How many there are is the planner's choice, and can carry a message as well as any item.
+            label.join(&Label::of(Origin::Planner));
+            self.admitted(site, &label.origin, from, at);
+        }
+        let mut templates = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            let place = with_index(at, index);
+            let item_type = match inner(ty) {
+                Type::List(item) => item,
+                Type::Tuple(items) => items.get(index).unwrap_or(&Type::Json),
+                _ => &Type::Json,
+            };
+            if let Some((template, part)) = self.value(site, Some(item), item_type, item_schema, from, &place) {
+                label.join(&part);
+                templates.push(template);
+            }
+        }
+        (collapse_array(templates), label)
+    }
+
+    fn object(
+        &mut self,
+        site: &Site<'_>,
+        fields: &BTreeMap<String, Expression>,
+        ty: &Type,
+        schema: &Schema,
+        from: &Admitted,
+        at: &str,
+    ) -> (Template, Label) {
+        let open = Schema::default();
+        let mut label = Label::default();
+        if !matches!(inner(ty), Type::Record(_) | Type::Variant(_) | Type::Result(..)) && schema.properties.is_empty() {
+            label.join(&Label::of(Origin::Planner));
+            self.admitted(site, &label.origin, from, at);
+        }
+        let mut templates = BTreeMap::new();
+        let filled = schema.properties.iter().filter(|(_, schema)| schema.constant.is_some() || schema.input.is_some());
+        let names: BTreeSet<&String> = fields.keys().chain(filled.map(|(name, _)| name)).collect();
+        for name in names {
+            let field_type = match inner(ty) {
+                Type::Record(fields) => {
+                    fields.iter().find(|field| field.name == *name).map_or(&Type::Json, |field| &field.ty)
+                }
+                _ => &Type::Json,
+            };
+            let field_schema = schema.properties.get(name).unwrap_or(&open);
+            let place = with_key(at, name);
+            if let Some((template, part)) = self.value(site, fields.get(name), field_type, field_schema, from, &place) {
+                label.join(&part);
+                templates.insert(name.clone(), template);
+            }
+        }
+        (collapse_object(templates), label)
+    }
+
+    fn constant(
+        &mut self,
+        site: &Site<'_>,
+        given: Option<&Expression>,
+        constant: &Value,
+        at: &str,
+    ) -> Option<(Template, Label)> {
+        if given.is_some_and(|given| literal(given).as_ref() != Some(constant)) {
+            let message = format!("the policy fixes `{}` to {constant}", site.name);
+            let violation = Violation::new("argument.const", at, message).help("leave it out: the host puts it in");
+            self.violations.push(violation.line(site.argument.line));
+            return None;
+        }
+        Some((Template::Value(constant.clone()), Label::of(Origin::Policy)))
+    }
+
+    fn fixed_input(
+        &mut self,
+        site: &Site<'_>,
+        given: Option<&Expression>,
+        input: &Name,
+        at: &str,
+    ) -> Option<(Template, Label)> {
+        if given.is_some_and(|given| !matches!(given, Expression::Input(name) if name == input)) {
+            let message = format!("`{}` is always the input `{input}`, which only the user gives", site.name);
+            let violation = Violation::new("argument.input", at, message).help("leave it out: the host puts it in");
+            self.violations.push(violation.line(site.argument.line));
+            return None;
+        }
+        let Some(bound) = self.session.inputs.get(input) else {
+            self.unbound(input, at);
+            return None;
+        };
+        Some((Template::Value(bound.value.clone()), bound.label.clone()))
+    }
+
+    fn unbound(&mut self, input: &Name, at: &str) {
+        let (message, help, line) = match self.policy.inputs.get(input) {
+            Some(declared) => (
+                format!("the input `{input}` is not bound"),
+                format!("run with `--input {input}=…`"),
+                Some(declared.line),
+            ),
+            None => {
+                (format!("the policy declares no input `{input}`"), format!("`[input.{input}]` would declare it"), None)
+            }
+        };
+        let mut violation = Violation::new("input.unbound", at, message).help(help);
+        violation.line = line;
+        self.violations.push(violation);
+    }
+
+    /// The static type and the label of what a reference names.
+    pub(super) fn output_type(&mut self, reference: &Reference, at: &str) -> Option<(Type, Label)> {
+        let step = &reference.step;
+        let known = match (self.known.get(step), self.session.steps.get(step)) {
+            (Some(known), _) => known.output.clone()?,
+            (None, Some(past)) if past.value.is_some() => (past.ty.clone(), past.label.clone()),
+            (None, Some(_)) => {
+                let message = format!("the step `{step}` failed, and has no output");
+                self.violations
+                    .push(Violation::new("reference.failed", at, message).help("refer to a step that succeeded"));
+                return None;
+            }
+            (None, None) => {
+                let violation = if self.ids.contains(step) {
+                    let message = format!("the step `{step}` does not come before this one");
+                    Violation::new("reference.forward", at, message)
+                        .help("a plan is a straight line: move that step up")
+                } else {
+                    let message = format!("there is no step `{step}`");
+                    Violation::new("reference.unknown", at, message)
+                        .help(format!("earlier steps: {}", listed(self.known.keys(), "none")))
+                };
+                self.violations.push(violation);
+                return None;
+            }
+        };
+        let (ty, label) = known;
+        match ty.as_ref().and_then(|ty| ty.part(&pointer_tokens(&reference.part))) {
+            Some(part) => Some((part, label)),
+            None => {
+                let gives = ty.map_or_else(|| "nothing".to_owned(), |ty| format!("a {ty}"));
+                let message = format!(
+                    "the step `{step}` gives {gives}, which has no part `{}`",
+                    crate::printable::printable(&reference.part)
+                );
+                self.violations.push(
+                    Violation::new("reference.part", at, message).help("`at` is a JSON pointer into the step's output"),
+                );
+                None
+            }
+        }
+    }
+
+    /// Rule 6, for a place and everything that the schema says below it: a reference fills all of it.
+    fn admitted_all(&mut self, site: &Site<'_>, origin: &BTreeSet<Name>, schema: &Schema, from: &Admitted, at: &str) {
+        self.admitted(site, origin, from, at);
+        let mut inner: Vec<&Admitted> = Vec::new();
+        schema.visit("", &mut |_, schema| inner.extend(schema.from.iter().filter(|inner| *inner != from)));
+        for from in inner {
+            self.admitted(site, origin, from, at);
+        }
+    }
+
+    /// Rule 6: the origins of a value are within its `from`.
+    fn admitted(&mut self, site: &Site<'_>, origin: &BTreeSet<Name>, from: &Admitted, at: &str) {
+        let refused = from.refused(origin);
+        if refused.is_empty() {
+            return;
+        }
+        let message =
+            format!("this value of `{}` comes from {}, and only {from} may choose it", site.name, listed(&refused, ""));
+        let help = format!("`{} = {{ from = {} }}` would allow it, for every plan", site.name, from.widened(&refused));
+        self.violations.push(Violation::new("argument.from", at, message).help(help).line(site.argument.line));
+    }
+
+    /// Checks type and schema of all that is known before the plan runs.
+    fn holds(&mut self, site: &Site<'_>, template: &Template, ty: &Type, schema: &Schema, at: &str) {
+        match template {
+            Template::Value(value) => {
+                let found = value_violations(value, ty, schema, at, site.argument.line);
+                self.violations.extend(found);
+            }
+            Template::Output(_) => {}
+            Template::Array(items) => {
+                let open = Schema::default();
+                let item_schema = schema.items.as_deref().unwrap_or(&open);
+                let length = match inner(ty) {
+                    Type::Tuple(items) => Some(items.len()),
+                    Type::List(_) | Type::Json => None,
+                    _ => return self.wrong_shape(site, ty, "an array", at),
+                };
+                if length.is_some_and(|length| length != items.len()) {
+                    return self.wrong_shape(site, ty, "an array of another length", at);
+                }
+                for (index, item) in items.iter().enumerate() {
+                    let item_type = match inner(ty) {
+                        Type::List(item) => item,
+                        Type::Tuple(items) => items.get(index).unwrap_or(&Type::Json),
+                        _ => &Type::Json,
+                    };
+                    self.holds(site, item, item_type, item_schema, &with_index(at, index));
+                }
+            }
+            Template::Object(fields) => self.object_holds(site, fields, ty, schema, at),
+        }
+    }
+
+    fn object_holds(
+        &mut self,
+        site: &Site<'_>,
+        fields: &BTreeMap<String, Template>,
+        ty: &Type,
+        schema: &Schema,
+        at: &str,
+    ) {
+        let open = Schema::default();
+        match inner(ty) {
+            Type::Record(declared) => {
+                let unknown = fields.keys().any(|name| !declared.iter().any(|field| field.name == *name));
+                let missing = declared.iter().any(|field| !field.ty.is_optional() && !fields.contains_key(&field.name));
+                if unknown || missing {
+                    return self.wrong_shape(site, ty, "an object with other fields", at);
+                }
+            }
+            // A variant's or result's parts are checked when their values are known.
+            Type::Json | Type::Variant(_) | Type::Result(..) => {}
+            _ => return self.wrong_shape(site, ty, "an object", at),
+        }
+        if !schema.properties.is_empty() && fields.keys().any(|name| !schema.properties.contains_key(name)) {
+            return self.wrong_shape(site, ty, "an object with fields that its schema does not list", at);
+        }
+        for (name, field) in fields {
+            let field_type = match inner(ty) {
+                Type::Record(declared) => {
+                    declared.iter().find(|field| field.name == *name).map_or(&Type::Json, |field| &field.ty)
+                }
+                _ => &Type::Json,
+            };
+            let field_schema = schema.properties.get(name).unwrap_or(&open);
+            self.holds(site, field, field_type, field_schema, &with_key(at, name));
+        }
+    }
+
+    fn wrong_shape(&mut self, site: &Site<'_>, ty: &Type, found: &str, at: &str) {
+        let message = format!("`{}` is a {ty}, and this is {found}", site.name);
+        self.violations.push(
+            Violation::new("argument.type", at, message).help("give a value of that type").line(site.argument.line),
+        );
+    }
+
+    fn bounded(&mut self, site: &Site<'_>, template: &Template, most: u64, at: &str) {
+        if let Template::Value(value) = template {
+            self.violations.extend(too_long(site.name, value, most, at));
+        }
+    }
+}
+
+/// The violations of a value that is known whole, at its place.
+pub(crate) fn value_violations(value: &Value, ty: &Type, schema: &Schema, at: &str, line: usize) -> Vec<Violation> {
+    if let Err(faults) = ty.check(value) {
+        return faults
+            .into_iter()
+            .map(|fault| {
+                Violation::new("argument.type", format!("{at}{}", fault.at), fault.message)
+                    .help(format!("the type is {ty}"))
+                    .line(line)
+            })
+            .collect();
+    }
+    if ty.is_optional() && value.is_null() {
+        return Vec::new();
+    }
+    let Err(faults) = schema.validate(value) else { return Vec::new() };
+    let violations = faults.into_iter().map(|fault| {
+        let (rule, help) = match fault.keyword.as_str() {
+            "format" => ("argument.path", "paths are relative to the granted folder, downwards".to_owned()),
+            keyword => ("argument.schema", format!("the policy's schema says `{keyword}`")),
+        };
+        Violation::new(rule, format!("{at}{}", fault.at), fault.message).help(help).line(line)
+    });
+    violations.collect()
+}
+
+/// The violation of a value that is longer than an argument may be.
+pub(crate) fn too_long(name: &str, value: &Value, most: u64, at: &str) -> Option<Violation> {
+    let length = json_length(value);
+    (length > most).then(|| {
+        Violation::new(
+            "limit.argument-bytes",
+            at,
+            format!("`{name}` is {length} bytes of JSON, over the {most} of an argument"),
+        )
+        .help("`[limits] argument-bytes` bounds it")
+    })
+}
+
+/// The bytes of a value's JSON, without making it.
+fn json_length(value: &Value) -> u64 {
+    struct Counter(u64);
+    impl std::io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len() as u64;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    match serde_json::to_writer(&mut counter, value) {
+        Ok(()) => counter.0,
+        Err(_) => u64::MAX,
+    }
+}
+
+/// The tokens of a JSON pointer, unescaped.
+pub(crate) fn pointer_tokens(pointer: &str) -> Vec<String> {
+    pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect()
+}
+
+fn inner(ty: &Type) -> &Type {
+    match ty {
+        Type::Option(some) => some,
+        ty => ty,
+    }
+}
+
+fn literal(expression: &Expression) -> Option<Value> {
+    match expression {
+        Expression::Literal(value) => Some(value.clone()),
+        Expression::Array(items) => items.iter().map(literal).collect::<Option<Vec<_>>>().map(Value::Array),
+        Expression::Object(fields) => fields
+            .iter()
+            .map(|(name, field)| Some((name.clone(), literal(field)?)))
+            .collect::<Option<_>>()
+            .map(Value::Object),
+        Expression::Step(_) | Expression::Input(_) => None,
+    }
+}
+
+fn collapse_array(items: Vec<Template>) -> Template {
+    if !items.iter().all(|item| matches!(item, Template::Value(_))) {
+        return Template::Array(items);
+    }
+    let values =
+        items.into_iter().filter_map(|item| if let Template::Value(value) = item { Some(value) } else { None });
+    Template::Value(Value::Array(values.collect()))
+}
+
+fn collapse_object(fields: BTreeMap<String, Template>) -> Template {
+    if !fields.values().all(|field| matches!(field, Template::Value(_))) {
+        return Template::Object(fields);
+    }
+    let values = fields
+        .into_iter()
+        .filter_map(|(name, field)| if let Template::Value(value) = field { Some((name, value)) } else { None });
+    Template::Value(Value::Object(values.collect()))
+}

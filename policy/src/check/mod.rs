@@ -1,0 +1,223 @@
+//! The door: a plan against a policy and a session. What passes is a [`ValidatedPlan`], and nothing else makes one.
+
+mod arguments;
+mod sinks;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+use crate::fault::{Refusal, Violation};
+use crate::json::{with_index, with_key};
+use crate::label::{Label, listed};
+use crate::name::Name;
+use crate::plan::{Plan, Reference, Step};
+use crate::policy::{Capability, Policy};
+use crate::session::Session;
+use crate::types::Type;
+
+pub(crate) use arguments::{too_long, value_violations};
+
+/// A plan that a policy allows, for one session: the only key to the runtime.
+///
+/// INVARIANT: made by [`Policy::check`] alone. Its fields are private, it is neither `Clone` nor `Deserialize`, and what
+/// runs it takes it by value.
+#[derive(Debug)]
+pub struct ValidatedPlan {
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) steps: Vec<ValidatedStep>,
+    pub(crate) answer: Option<Reference>,
+    pub(crate) session_state: [u8; 32],
+    checked_at: SystemTime,
+}
+
+/// A step of a validated plan: what it calls, with what, and what its output will carry.
+#[derive(Debug)]
+pub struct ValidatedStep {
+    pub(crate) id: Name,
+    pub(crate) capability: Name,
+    pub(crate) arguments: BTreeMap<String, Template>,
+    pub(crate) label: Label,
+}
+
+/// An argument with everything put in that is known before the plan runs.
+#[derive(Debug)]
+pub(crate) enum Template {
+    Value(Value),
+    Array(Vec<Template>),
+    Object(BTreeMap<String, Template>),
+    Output(Reference),
+}
+
+impl ValidatedPlan {
+    /// The steps, in order.
+    pub fn steps(&self) -> &[ValidatedStep] {
+        &self.steps
+    }
+
+    /// The policy that allowed it.
+    pub fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    /// When it was allowed.
+    pub fn checked_at(&self) -> SystemTime {
+        self.checked_at
+    }
+}
+
+impl ValidatedStep {
+    /// Its id.
+    pub fn id(&self) -> &Name {
+        &self.id
+    }
+
+    /// The capability that it calls.
+    pub fn capability(&self) -> &Name {
+        &self.capability
+    }
+
+    /// What its output carries, and also whether it succeeds.
+    pub fn label(&self) -> &Label {
+        &self.label
+    }
+}
+
+impl Policy {
+    /// Decides on a whole plan.
+    ///
+    /// Labels of all steps are known before anything runs, since a plan is a straight line with explicit references
+    /// (Denning & Denning, 1977); so a forbidden flow refuses the plan, and nothing of it has happened.
+    ///
+    /// # Errors
+    /// Every violation.
+    pub fn check(self: &Arc<Self>, session: &Session, plan: Plan, now: SystemTime) -> Result<ValidatedPlan, Refusal> {
+        let mut checking = Checking { policy: self, session, known: BTreeMap::new(), violations: Vec::new(), ids: &[] };
+        if session.policy != self.digest {
+            checking.violations.push(Violation::new(
+                "session.policy",
+                "",
+                "the session was opened under another policy",
+            ));
+        }
+        let Plan { steps, answer } = plan;
+        let ids: Vec<Name> = steps.iter().map(|step| step.id.clone()).collect();
+        checking.ids = &ids;
+        let mut validated = Vec::with_capacity(steps.len());
+        for (index, step) in steps.into_iter().enumerate() {
+            validated.extend(checking.step(step, index));
+        }
+        checking.budgets(&validated);
+        if let Some(reference) = &answer {
+            checking.answer(reference);
+        }
+        Refusal::of(checking.violations)?;
+        Ok(ValidatedPlan {
+            policy: Arc::clone(self),
+            steps: validated,
+            answer,
+            session_state: session.state(),
+            checked_at: now,
+        })
+    }
+}
+
+struct Checking<'p> {
+    policy: &'p Policy,
+    session: &'p Session,
+    /// The steps before this one, in the plan.
+    known: BTreeMap<Name, Known>,
+    /// All ids of the plan, to tell a forward reference from an unknown one.
+    ids: &'p [Name],
+    violations: Vec<Violation>,
+}
+
+/// What is known of an earlier step: nothing, when its capability is not.
+struct Known {
+    output: Option<(Option<Type>, Label)>,
+}
+
+impl<'p> Checking<'p> {
+    fn step(&mut self, step: Step, index: usize) -> Option<ValidatedStep> {
+        let at = with_index("/steps", index);
+        let before = self.violations.len();
+        let validated = self.validated_step(&step, &at);
+        for violation in self.violations.iter_mut().skip(before) {
+            violation.step.get_or_insert_with(|| step.id.to_string());
+        }
+        let output = validated.as_ref().map(|(capability, step)| (capability.output.clone(), step.label.clone()));
+        self.known.insert(step.id, Known { output });
+        validated.map(|(_, step)| step)
+    }
+
+    fn validated_step(&mut self, step: &Step, at: &str) -> Option<(&'p Capability, ValidatedStep)> {
+        let policy = self.policy;
+        if self.session.steps.contains_key(&step.id) {
+            let message = format!("the id `{}` is an earlier step's of this session", step.id);
+            self.violations.push(
+                Violation::new("plan.duplicate-id", with_key(at, "id"), message)
+                    .help("give each step an id of its own"),
+            );
+        }
+        let Some(capability) = policy.capabilities.get(&step.capability) else {
+            let message = format!(
+                "the policy has no capability `{}`; it has {}",
+                step.capability,
+                listed(policy.capabilities.keys(), "none")
+            );
+            let help = format!("`[capability.{}]` with a component would add it, for every plan", step.capability);
+            self.violations.push(Violation::new("capability.unknown", with_key(at, "capability"), message).help(help));
+            return None;
+        };
+        let place = with_key(at, "arguments");
+        let (arguments, labels) = self.arguments(step, capability, &place);
+        self.sinks(&step.capability, capability, &labels, at);
+        let mut label = Label::default();
+        for argument in labels.values() {
+            label.join(argument);
+        }
+        for grant in capability.grants.iter().filter_map(|name| policy.grants.get(name)) {
+            label.join(&grant.label);
+        }
+        Some((capability, ValidatedStep { id: step.id.clone(), capability: step.capability.clone(), arguments, label }))
+    }
+
+    /// `calls` of each capability, and the session's `steps`, counted over the session and this plan.
+    fn budgets(&mut self, steps: &[ValidatedStep]) {
+        let policy = self.policy;
+        let started = self.session.steps_started;
+        let mut calls = self.session.calls.clone();
+        for (index, id) in self.ids.iter().enumerate() {
+            let at = with_index("/steps", index);
+            if started + index as u64 >= policy.steps_max {
+                let message = format!(
+                    "this is step {} of the session, which has {}",
+                    started + index as u64 + 1,
+                    policy.steps_max
+                );
+                let mut violation = Violation::new("budget.steps", at.clone(), message).step(id);
+                violation.line = policy.steps_line;
+                self.violations.push(violation.help("`[plan] steps` bounds a session"));
+            }
+            let Some(step) = steps.iter().find(|step| step.id == *id) else { continue };
+            let count = calls.entry(step.capability.clone()).or_default();
+            *count += 1;
+            let Some(capability) = policy.capabilities.get(&step.capability) else { continue };
+            if let Some(most) = capability.calls.filter(|most| *count > *most) {
+                let message = format!("this is call {count} of `{}` in the session, which has {most}", step.capability);
+                let help =
+                    format!("`calls = {count}` in `[capability.{}]` would allow it, in every session", step.capability);
+                let mut violation = Violation::new("budget.calls", at, message).step(id).help(help);
+                violation.line = capability.calls_line;
+                self.violations.push(violation);
+            }
+        }
+    }
+
+    fn answer(&mut self, reference: &Reference) {
+        // The user sees every output, so the answer needs no label: only a step that there is.
+        let _known = self.output_type(reference, "/answer");
+    }
+}

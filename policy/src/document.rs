@@ -1,0 +1,312 @@
+//! A policy file as written: TOML read into its keys, each with its place, and nothing decided yet.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde::de::{Error as _, IgnoredAny};
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+
+use crate::fault::LoadError;
+use crate::name::Name;
+
+/// The most bytes of a policy file.
+pub const POLICY_BYTES_MAX: u64 = 1 << 20;
+
+/// A policy's text and its keys. What it names outside itself is still to be found, for the catalogue.
+#[derive(Debug)]
+pub struct Document {
+    pub(crate) text: String,
+    pub(crate) root: Root,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Root {
+    pub(crate) claw: Spanned<i64>,
+    pub(crate) name: Spanned<Name>,
+    #[serde(default)]
+    pub(crate) labels: Labels,
+    #[serde(default)]
+    pub(crate) input: Table<Input>,
+    #[serde(default)]
+    pub(crate) grant: Table<Grant>,
+    #[serde(default)]
+    pub(crate) capability: Table<Capability>,
+    #[serde(default)]
+    pub(crate) limits: Limits,
+    #[serde(default)]
+    pub(crate) planner: Planner,
+    #[serde(default)]
+    pub(crate) plan: Plan,
+    #[serde(default, rename = "prove")]
+    _prove: Option<Later>,
+    #[serde(default, rename = "test")]
+    _test: Option<Later>,
+    #[serde(default, rename = "task")]
+    _task: Option<Later>,
+}
+
+pub(crate) type Table<T> = BTreeMap<Spanned<Name>, Spanned<T>>;
+pub(crate) type Limits = BTreeMap<Spanned<String>, Spanned<toml::Value>>;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Labels {
+    #[serde(default)]
+    pub(crate) secrecy: Vec<Spanned<Name>>,
+    #[serde(default)]
+    pub(crate) origin: Vec<Spanned<Name>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Input {
+    #[serde(default)]
+    pub(crate) secrecy: Vec<Spanned<Name>>,
+    pub(crate) origin: Option<Vec<Spanned<Name>>>,
+    #[serde(flatten)]
+    pub(crate) schema: toml::Table,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Grant {
+    pub(crate) dir: Option<Spanned<Folder>>,
+    pub(crate) access: Option<Access>,
+    #[serde(default)]
+    pub(crate) create: bool,
+    #[serde(default)]
+    pub(crate) dotfiles: bool,
+    pub(crate) files: Option<Vec<Spanned<String>>>,
+    pub(crate) mount: Option<Spanned<String>>,
+    pub(crate) secrecy: Option<Vec<Spanned<Name>>>,
+    pub(crate) origin: Option<Vec<Spanned<Name>>>,
+    #[serde(default)]
+    pub(crate) accepts: Vec<Spanned<Name>>,
+    #[serde(default, rename = "http")]
+    _http: Option<Later>,
+    #[serde(default, rename = "tcp")]
+    _tcp: Option<Later>,
+    #[serde(default, rename = "query")]
+    _query: Option<Later>,
+    #[serde(default, rename = "addresses")]
+    _addresses: Option<Later>,
+    #[serde(default, rename = "ca")]
+    _ca: Option<Later>,
+    #[serde(default, rename = "proxy")]
+    _proxy: Option<Later>,
+    #[serde(default, rename = "secret")]
+    _secret: Option<Later>,
+    #[serde(default, rename = "place")]
+    _place: Option<Later>,
+}
+
+/// Where a folder grant's folder is.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "a folder is a path, or `{ bind = \"name\" }`")]
+pub enum Folder {
+    /// A path, from the folder that the policy file is in.
+    Path(String),
+    /// A name that is given when a run starts: `--dir NAME=PATH`.
+    Bind(Bind),
+}
+
+/// The table of a folder that is given when a run starts.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bind {
+    /// The name that `--dir` uses.
+    pub bind: Name,
+}
+
+/// What a folder grant allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// Reading alone.
+    Read,
+    /// Reading and writing.
+    Write,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Capability {
+    pub(crate) component: Spanned<ComponentRef>,
+    pub(crate) function: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) grants: Vec<Spanned<Name>>,
+    pub(crate) calls: Option<Spanned<i64>>,
+    pub(crate) output: Option<Output>,
+    #[serde(default)]
+    pub(crate) inert: Vec<Spanned<String>>,
+    pub(crate) argument: Option<BTreeMap<Spanned<String>, Spanned<toml::Value>>>,
+    #[serde(default)]
+    pub(crate) limits: Limits,
+    #[serde(default, rename = "endorse")]
+    _endorse: Option<Later>,
+    #[serde(default, rename = "approve")]
+    _approve: Option<Later>,
+}
+
+/// The part of a capability that comes with a built-in.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Defaults {
+    /// What it does with folders, for whoever writes a first policy.
+    pub(crate) access: Option<Access>,
+    pub(crate) output: Option<Output>,
+    #[serde(default)]
+    pub(crate) argument: BTreeMap<String, toml::Value>,
+}
+
+/// Which component a capability is.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "a component is \"builtin:NAME\", or `{ path = \"…\", digest = \"sha256:…\" }`")]
+pub(crate) enum ComponentRef {
+    Builtin(String),
+    File(ComponentFile),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ComponentFile {
+    pub(crate) path: String,
+    pub(crate) digest: Option<String>,
+}
+
+/// How a string output is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Output {
+    Json,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Planner {
+    #[serde(default)]
+    pub(crate) shows: Vec<Spanned<Name>>,
+    #[serde(default)]
+    pub(crate) accepts: Vec<Spanned<Name>>,
+    #[serde(default, rename = "corrections")]
+    _corrections: Option<Later>,
+    #[serde(default, rename = "rounds")]
+    _rounds: Option<Later>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Plan {
+    pub(crate) steps: Option<Spanned<i64>>,
+    #[serde(default, rename = "before")]
+    _before: Option<Later>,
+    #[serde(default, rename = "after")]
+    _after: Option<Later>,
+    #[serde(default, rename = "strict")]
+    _strict: Option<Later>,
+}
+
+/// A key of the policy language that this version does not enforce, and so does not accept.
+#[derive(Debug)]
+pub(crate) struct Later;
+
+impl<'de> Deserialize<'de> for Later {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer)?;
+        Err(D::Error::custom(LATER))
+    }
+}
+
+const LATER: &str = "this key belongs to the policy language, but this version of claw does not enforce it yet";
+
+/// A component that a policy names by path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedFile {
+    /// The path as written, from the policy's folder; it is the component's name in the catalogue too.
+    pub path: String,
+    /// The digest that the policy pins.
+    pub digest: Option<String>,
+    /// Where the policy says so.
+    pub span: Range<usize>,
+}
+
+impl Document {
+    /// Reads a policy's text.
+    ///
+    /// # Errors
+    /// TOML that does not parse, a key that is unknown, twice, of a wrong type, or of a later version.
+    pub fn parse(text: &str) -> Result<Self, LoadError> {
+        if text.len() as u64 > POLICY_BYTES_MAX {
+            return Err(LoadError::new("policy.size", 0..0, format!("a policy has at most {POLICY_BYTES_MAX} bytes")));
+        }
+        let root: Root = toml::from_str(text).map_err(|error| {
+            let rule = if error.message().contains(LATER) { "policy.later" } else { "policy.syntax" };
+            let load = LoadError::new(rule, error.span().unwrap_or(0..0), error.message().to_owned());
+            if rule == "policy.later" {
+                load.help("remove the key: nothing that a policy says is ever ignored")
+            } else {
+                load
+            }
+        })?;
+        if *root.claw.get_ref() != 1 {
+            return Err(LoadError::new(
+                "policy.version",
+                root.claw.span(),
+                "this claw reads policies of version 1".to_owned(),
+            )
+            .help("write `claw = 1`"));
+        }
+        Ok(Self { text: text.to_owned(), root })
+    }
+
+    /// The built-ins that capabilities name, each with its place.
+    pub fn builtins(&self) -> Vec<(&str, Range<usize>)> {
+        self.components(|component| match component {
+            ComponentRef::Builtin(name) => Some(name.as_str()),
+            ComponentRef::File(_) => None,
+        })
+    }
+
+    /// The component files that capabilities name, each with its place.
+    pub fn files(&self) -> Vec<NamedFile> {
+        let files = self.components(|component| match component {
+            ComponentRef::File(file) => Some(file),
+            ComponentRef::Builtin(_) => None,
+        });
+        files
+            .into_iter()
+            .map(|(file, span)| NamedFile { path: file.path.clone(), digest: file.digest.clone(), span })
+            .collect()
+    }
+
+    fn components<'a, T>(&'a self, pick: impl Fn(&'a ComponentRef) -> Option<T>) -> Vec<(T, Range<usize>)> {
+        let components = self.root.capability.values().map(|capability| &capability.get_ref().component);
+        components.filter_map(|component| Some((pick(component.get_ref())?, component.span()))).collect()
+    }
+
+    /// Where the grant `name` is.
+    pub fn grant_span(&self, name: &Name) -> Range<usize> {
+        self.root.grant.keys().find(|key| key.get_ref() == name).map_or(0..0, Spanned::span)
+    }
+
+    /// The policy's name.
+    pub fn name(&self) -> &Name {
+        self.root.name.get_ref()
+    }
+
+    /// The text that was read.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl ComponentRef {
+    /// The text that names the component in the catalogue.
+    pub(crate) fn key(&self) -> &str {
+        match self {
+            Self::Builtin(name) => name,
+            Self::File(file) => &file.path,
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! A validated plan while it runs: what each step is given, and what becomes of its output.
+
+use serde_json::{Map, Value};
+
+use crate::check::{Template, ValidatedPlan, ValidatedStep, too_long, value_violations};
+use crate::fault::{Refusal, Violation};
+use crate::json::{self, Bounds, with_index, with_key};
+use crate::label::Label;
+use crate::name::Name;
+use crate::policy::{Capability, Policy};
+use crate::session::{PastStep, Session};
+
+/// A validated plan with its session, from the first step to the last.
+///
+/// Pure: it says what is next and takes what came of it. The runtime makes it happen, and a recheck makes believe.
+#[derive(Debug)]
+pub struct Execution {
+    plan: ValidatedPlan,
+    session: Session,
+    next: usize,
+    answer: Option<Value>,
+}
+
+/// A step that starts: its arguments are resolved, and hold.
+#[derive(Debug)]
+pub struct ReadyStep {
+    /// Its place in the plan, from 0.
+    pub index: usize,
+    /// Its id.
+    pub id: Name,
+    /// The capability that it calls.
+    pub capability: Name,
+    /// The arguments as the plan sees them, by name.
+    pub given: Map<String, Value>,
+    /// One JSON value for each parameter of the function, in order.
+    pub arguments: Vec<Value>,
+    /// What its output will carry.
+    pub label: Label,
+}
+
+/// An output that is not what the policy says it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct OutputFault(String);
+
+impl Execution {
+    /// Starts a plan in the session that it was checked against.
+    ///
+    /// # Errors
+    /// Any other session.
+    pub fn start(plan: ValidatedPlan, session: Session) -> Result<Self, Refusal> {
+        if plan.session_state != session.state() {
+            let message = "the plan was checked against another session, or something has happened in it since";
+            return Err(Violation::new("session.changed", "", message)
+                .help("check the plan against the session as it is now")
+                .into());
+        }
+        Ok(Self { plan, session, next: 0, answer: None })
+    }
+
+    /// The policy that allowed the plan.
+    pub fn policy(&self) -> &Policy {
+        &self.plan.policy
+    }
+
+    /// What is left of the session's budgets: bytes written, files made.
+    pub fn budgets_left(&self) -> (u64, u64) {
+        let limits = &self.plan.policy.limits;
+        (limits.written.saturating_sub(self.session.written), limits.files.saturating_sub(self.session.files))
+    }
+
+    /// The next step, counted from here on as called; `None` after the last.
+    ///
+    /// # Errors
+    /// Arguments that do not hold now that their values are known: the run halts, before the step has started.
+    pub fn next_step(&mut self) -> Option<Result<ReadyStep, Refusal>> {
+        let step = self.plan.steps.get(self.next)?;
+        let capability = self.plan.policy.capabilities.get(&step.capability)?;
+        let ready = resolve(step, self.next, capability, &self.session);
+        if ready.is_ok() {
+            self.session.start_step(&step.id, &step.capability);
+        }
+        self.next += 1;
+        Some(ready)
+    }
+
+    /// Takes a step's output, once it is what the function and the policy say.
+    ///
+    /// # Errors
+    /// An output of another type, over its limit, or that is no JSON where JSON is promised. The step has then failed.
+    pub fn done(&mut self, step: &ReadyStep, output: Value, written: u64, files: u64) -> Result<Value, OutputFault> {
+        let policy = &self.plan.policy;
+        let taken = policy
+            .capabilities
+            .get(&step.capability)
+            .map_or(Ok(output.clone()), |capability| take_output(capability, output));
+        self.end(step, taken.as_ref().ok().cloned(), written, files);
+        taken
+    }
+
+    /// Notes that a step failed. Nothing after it starts.
+    pub fn failed(&mut self, step: &ReadyStep, written: u64, files: u64) {
+        self.end(step, None, written, files);
+    }
+
+    /// Ends the run: the session as it has become, and the answer, where every step was done.
+    pub fn finish(mut self) -> (Session, Option<Value>) {
+        let complete = self
+            .plan
+            .steps
+            .iter()
+            .all(|step| self.session.steps.get(&step.id).is_some_and(|past| past.value.is_some()));
+        if complete {
+            self.answer = match (&self.plan.answer, self.plan.steps.last()) {
+                (Some(reference), _) => output(&self.session, &reference.step, &reference.part),
+                (None, Some(last)) => output(&self.session, &last.id, ""),
+                (None, None) => None,
+            };
+        }
+        (self.session, self.answer)
+    }
+
+    fn end(&mut self, step: &ReadyStep, value: Option<Value>, written: u64, files: u64) {
+        let ty = self.plan.policy.capabilities.get(&step.capability).and_then(|capability| capability.output.clone());
+        let past = PastStep { ty, label: step.label.clone(), value };
+        self.session.end_step(step.id.clone(), past, written, files);
+    }
+}
+
+/// Puts earlier outputs into a step's arguments, and checks them again now that all of them are known.
+fn resolve(
+    step: &ValidatedStep,
+    index: usize,
+    capability: &Capability,
+    session: &Session,
+) -> Result<ReadyStep, Refusal> {
+    let at = with_key(&with_index("/steps", index), "arguments");
+    let (mut given, mut violations) = (Map::new(), Vec::new());
+    for (name, template) in &step.arguments {
+        let place = with_key(&at, name);
+        let value = match fill(template, session) {
+            Ok(value) => value,
+            Err(reference) => {
+                let message = format!(
+                    "the output of `{}` has no part `{}`",
+                    reference.0,
+                    crate::printable::printable(&reference.1)
+                );
+                violations.push(
+                    Violation::new("reference.part", place, message)
+                        .help("`at` is a JSON pointer into the step's output"),
+                );
+                continue;
+            }
+        };
+        if let Some(argument) = capability.arguments.get(name) {
+            violations.extend(value_violations(&value, &argument.ty, &argument.schema, &place, argument.line));
+        }
+        violations.extend(too_long(name, &value, capability.limits.argument_bytes, &place));
+        given.insert(name.clone(), value);
+    }
+    for violation in &mut violations {
+        violation.step = Some(step.id.to_string());
+    }
+    Refusal::of(violations)?;
+    let arguments = capability.parameters.iter().map(|parameter| {
+        let argument = capability.arguments.get(&parameter.name);
+        let value = given.get(&parameter.name).cloned().unwrap_or(Value::Null);
+        // Where the plan's type is not the parameter's, the parameter is a string that carries JSON.
+        let carries_json = argument.is_some_and(|argument| argument.ty != parameter.ty);
+        if carries_json && given.contains_key(&parameter.name) { Value::String(value.to_string()) } else { value }
+    });
+    let arguments = arguments.collect();
+    Ok(ReadyStep {
+        index,
+        id: step.id.clone(),
+        capability: step.capability.clone(),
+        given,
+        arguments,
+        label: step.label.clone(),
+    })
+}
+
+fn fill(template: &Template, session: &Session) -> Result<Value, (Name, String)> {
+    Ok(match template {
+        Template::Value(value) => value.clone(),
+        Template::Array(items) => Value::Array(items.iter().map(|item| fill(item, session)).collect::<Result<_, _>>()?),
+        Template::Object(fields) => {
+            let fields = fields.iter().map(|(name, field)| Ok((name.clone(), fill(field, session)?)));
+            Value::Object(fields.collect::<Result<_, _>>()?)
+        }
+        Template::Output(reference) => output(session, &reference.step, &reference.part)
+            .ok_or_else(|| (reference.step.clone(), reference.part.clone()))?,
+    })
+}
+
+fn output(session: &Session, step: &Name, part: &str) -> Option<Value> {
+    session.steps.get(step)?.value.as_ref()?.pointer(part).cloned()
+}
+
+/// What a plan sees of an output: its type checked, JSON text parsed.
+fn take_output(capability: &Capability, output: Value) -> Result<Value, OutputFault> {
+    if let Some(ty) = &capability.signature.output
+        && let Err(faults) = ty.check(&output)
+    {
+        let faults: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
+        return Err(OutputFault(format!("the output is no {ty}: {}", faults.join("; "))));
+    }
+    if !capability.output_is_json {
+        return Ok(output);
+    }
+    let text = output.as_str().unwrap_or_default();
+    // Deeper than a plan: it is data, and it is bounded by its bytes.
+    let bounds = Bounds { bytes: capability.limits.output_bytes, depth: OUTPUT_DEPTH_MAX };
+    json::read(text.as_bytes(), bounds).map_err(|faults| {
+        let faults: Vec<String> =
+            faults.into_iter().map(|fault| format!("{} (at `{}`)", fault.message, fault.at)).collect();
+        OutputFault(format!("the output is not the JSON that the policy expects: {}", faults.join("; ")))
+    })
+}
+
+/// The deepest nesting of JSON that a step puts out. Below serde_json's own bound of 128.
+const OUTPUT_DEPTH_MAX: u64 = 100;

@@ -1,0 +1,145 @@
+//! What is refused, in words: a plan's violations, and a policy that does not load.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::json::{with_index, with_key};
+use crate::name::Name;
+
+/// One reason why a plan, or a step that starts, is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// The rule's name, such as `argument.from`.
+    pub rule: &'static str,
+    /// The step that it is about.
+    pub step: Option<String>,
+    /// JSON pointer into the plan.
+    pub at: String,
+    /// What is refused.
+    pub message: String,
+    /// What to do, or the line of a policy that would allow it.
+    pub help: Option<String>,
+    /// The line of the policy that decides, from 1.
+    pub line: Option<usize>,
+}
+
+impl Violation {
+    pub(crate) fn new(rule: &'static str, at: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { rule, step: None, at: at.into(), message: message.into(), help: None, line: None }
+    }
+
+    /// A violation that only the running step shows.
+    pub fn at_step(rule: &'static str, step: &Name, index: usize, message: impl Into<String>) -> Self {
+        Self::new(rule, with_index("/steps", index), message).step(step)
+    }
+
+    /// A session that takes no more plans.
+    pub fn of_session(message: impl Into<String>) -> Self {
+        Self::new("session.over", "", message)
+    }
+
+    /// Points at the argument that is `path`, or is below it, as a guest sees it that has its folder at `/` or `/<grant>`.
+    #[must_use]
+    pub fn at_path(mut self, given: &Map<String, Value>, path: &str) -> Self {
+        let is_it = |value: &str| {
+            let ends_with = path.strip_suffix(value).is_some_and(|before| before.is_empty() || before.ends_with('/'));
+            let below = value.strip_prefix(path.trim_start_matches('/')).is_some_and(|below| below.starts_with('/'));
+            ends_with || below
+        };
+        if let Some((name, _)) = given.iter().find(|(_, given)| given.as_str().is_some_and(is_it)) {
+            self.at = with_key(&with_key(&self.at, "arguments"), name);
+        }
+        self
+    }
+
+    pub(crate) fn step(mut self, step: &Name) -> Self {
+        self.step = Some(step.to_string());
+        self
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Adds the line of the policy that decides.
+    #[must_use]
+    pub fn line(mut self, line: usize) -> Self {
+        self.line = Some(line);
+        self
+    }
+}
+
+/// A plan that is refused: every violation, and nothing of it has run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Refusal {
+    /// INVARIANT: never empty.
+    violations: Vec<Violation>,
+}
+
+impl Refusal {
+    /// A refusal, where there is anything to refuse.
+    pub(crate) fn of(violations: Vec<Violation>) -> Result<(), Self> {
+        if violations.is_empty() { Ok(()) } else { Err(Self { violations }) }
+    }
+
+    /// Every violation, in the order of the plan.
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+}
+
+impl From<Violation> for Refusal {
+    fn from(violation: Violation) -> Self {
+        Self { violations: vec![violation] }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<String> =
+            self.violations.iter().map(|v| format!("{} ({} at {})", v.message, v.rule, v.at)).collect();
+        f.write_str(&texts.join("; "))
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// A policy that does not load.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct LoadError {
+    /// The rule's name, such as `policy.syntax`.
+    pub rule: &'static str,
+    /// The bytes of the policy's text that it is about.
+    pub span: Range<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl LoadError {
+    /// An error about `span` of the policy's text.
+    pub fn new(rule: &'static str, span: Range<usize>, message: impl Into<String>) -> Self {
+        Self { rule, span, message: message.into(), help: None }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// The line of a text, from 1, that the byte `offset` is on.
+pub fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+}

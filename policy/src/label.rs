@@ -1,0 +1,123 @@
+//! Labels: who may see a value, and who could have shaped it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::name::Name;
+
+/// The origins that every policy has. Grants and `[labels]` add their own, and cannot take these names.
+pub const BUILT_IN_ORIGINS: [&str; 5] = ["policy", "user", "task", "planner", "file"];
+
+/// What a value may reveal, and who could have shaped it.
+///
+/// A lattice of two sets (Denning, 1976), joined by union in both: the whole algebra.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Label {
+    /// Categories of secrets that the value may carry.
+    pub secrecy: BTreeSet<Name>,
+    /// Everyone who could have chosen it, or a part of it.
+    pub origin: BTreeSet<Name>,
+}
+
+impl Label {
+    /// The label of a value that one `origin` chose and that is no secret.
+    pub(crate) fn of(origin: Origin) -> Self {
+        Self { secrecy: BTreeSet::new(), origin: BTreeSet::from([origin.name()]) }
+    }
+
+    /// Joins `other` into this label.
+    pub fn join(&mut self, other: &Self) {
+        self.secrecy.extend(other.secrecy.iter().cloned());
+        self.origin.extend(other.origin.iter().cloned());
+    }
+
+    /// Whether everything in this label is in `other` too.
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.secrecy.is_subset(&other.secrecy) && self.origin.is_subset(&other.origin)
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "secret as {}, from {}", listed(&self.secrecy, "nothing"), listed(&self.origin, "nobody"))
+    }
+}
+
+/// Names as people read them: `` `a`, `b` ``, or `none` where there are none.
+pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a Name>, none: &str) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { none.to_owned() } else { names.join(", ") }
+}
+
+/// Names as a policy writes them: `["a", "b"]`.
+pub(crate) fn array<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("\"{name}\"")).collect();
+    format!("[{}]", names.join(", "))
+}
+
+/// A built-in origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Policy,
+    User,
+    Planner,
+    File,
+}
+
+impl Origin {
+    pub(crate) fn name(self) -> Name {
+        let text = match self {
+            Self::Policy => "policy",
+            Self::User => "user",
+            Self::Planner => "planner",
+            Self::File => "file",
+        };
+        Name::builtin(text)
+    }
+}
+
+/// Which origins may choose an argument: the value of `from`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admitted {
+    /// `["any"]`: a payload.
+    Any,
+    /// These origins and no others.
+    Only(BTreeSet<Name>),
+}
+
+impl Default for Admitted {
+    /// `["policy", "user"]`.
+    fn default() -> Self {
+        Self::Only(BTreeSet::from([Origin::Policy.name(), Origin::User.name()]))
+    }
+}
+
+impl Admitted {
+    /// The part of `origin` that is not admitted.
+    pub(crate) fn refused(&self, origin: &BTreeSet<Name>) -> BTreeSet<Name> {
+        match self {
+            Self::Any => BTreeSet::new(),
+            Self::Only(admitted) => origin.difference(admitted).cloned().collect(),
+        }
+    }
+
+    /// This set with `more`, as a policy writes it.
+    pub(crate) fn widened(&self, more: &BTreeSet<Name>) -> String {
+        match self {
+            Self::Any => "[\"any\"]".to_owned(),
+            Self::Only(admitted) => array(admitted.union(more)),
+        }
+    }
+}
+
+impl fmt::Display for Admitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("anyone"),
+            Self::Only(origins) => f.write_str(&origins.iter().map(Name::as_str).collect::<Vec<_>>().join(", ")),
+        }
+    }
+}

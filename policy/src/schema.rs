@@ -1,0 +1,329 @@
+//! What a policy says of an argument: a closed part of JSON Schema 2020-12, with `from`, `input` and `format = "path"`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jsonschema::{Keyword, PatternOptions, ValidationError, Validator};
+use serde_json::{Map, Value, json};
+
+use crate::json::with_key;
+use crate::label::{Admitted, BUILT_IN_ORIGINS};
+use crate::name::Name;
+use crate::path;
+
+/// A schema of the dialect, compiled. Everything it does not say is left to the WIT type.
+#[derive(Debug, Default)]
+pub struct Schema {
+    /// The JSON type, where the policy gives one.
+    pub json_type: Option<JsonType>,
+    /// The one value, put in by the host.
+    pub constant: Option<Value>,
+    /// The closed list of values.
+    pub options: Option<Vec<Value>>,
+    /// The input that is always put in.
+    pub input: Option<Name>,
+    /// Who may choose the value; the nearest counts.
+    pub from: Option<Admitted>,
+    /// Whether the value is a path inside a grant.
+    pub is_path: bool,
+    /// Whether the number of items is fixed.
+    pub fixed_length: bool,
+    /// Of the items of an array.
+    pub items: Option<Box<Schema>>,
+    /// Of the fields of an object. Where there are any, there are no others.
+    pub properties: BTreeMap<String, Schema>,
+    /// The keywords as written, without `from` and `input`, for whoever explains the policy.
+    pub written: Map<String, Value>,
+    validator: Option<Validator>,
+}
+
+/// The types that a schema can ask for. There is no `null`: that is an option left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JsonType {
+    /// `"boolean"`.
+    Boolean,
+    /// `"integer"`; `1.0` is none.
+    Integer,
+    /// `"number"`.
+    Number,
+    /// `"string"`.
+    String,
+    /// `"array"`.
+    Array,
+    /// `"object"`.
+    Object,
+    /// `"json"`: any JSON, for a string parameter that carries it.
+    Json,
+}
+
+/// A value outside its schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaFault {
+    /// Which keyword refuses it.
+    pub keyword: String,
+    /// JSON pointer into the value.
+    pub at: String,
+    /// What is wrong, in words.
+    pub message: String,
+}
+
+impl Schema {
+    /// Parses a schema as a policy writes it.
+    ///
+    /// # Errors
+    /// The first keyword that is unknown, has the wrong type, or does not compile.
+    pub(crate) fn parse(written: &toml::Value) -> Result<Self, String> {
+        let toml::Value::Table(table) = written else {
+            return Err(format!("a schema is a table, and this is a {}", written.type_str()));
+        };
+        let mut schema = Self::default();
+        for (keyword, value) in table {
+            schema.keyword(keyword, value).map_err(|why| format!("`{keyword}`: {why}"))?;
+            if !matches!(keyword.as_str(), "from" | "input") {
+                schema.written.insert(keyword.clone(), to_json(value)?);
+            }
+        }
+        schema.fixed_length = table.get("minItems").is_some_and(|least| table.get("maxItems") == Some(least));
+        if schema.input.is_some() && table.len() > 1 {
+            return Err("`input` stands alone: the input's own schema says what it may be".to_owned());
+        }
+        if schema.constant.is_some() && schema.from.is_some() {
+            return Err("`const` fixes the value, so nobody chooses it: `from` has no meaning beside it".to_owned());
+        }
+        schema.validator = schema.compile()?;
+        Ok(schema)
+    }
+
+    fn keyword(&mut self, keyword: &str, value: &toml::Value) -> Result<(), String> {
+        match keyword {
+            "type" => self.json_type = Some(json_type(value)?),
+            "const" => self.constant = Some(to_json(value)?),
+            "enum" => {
+                let options =
+                    value.as_array().filter(|options| !options.is_empty()).ok_or("a list of values is wanted")?;
+                self.options = Some(options.iter().map(to_json).collect::<Result<_, _>>()?);
+            }
+            "pattern" => {
+                let pattern = value.as_str().ok_or("a string is wanted")?;
+                // The linear-time engine: a pattern cannot be made to take long by what it is matched against.
+                regex::Regex::new(pattern).map_err(|error| error.to_string())?;
+            }
+            "format" => {
+                if value.as_str() != Some("path") {
+                    return Err("the one format is \"path\"".to_owned());
+                }
+                self.is_path = true;
+            }
+            "minLength" | "maxLength" | "minItems" | "maxItems" | "maxBytes" => {
+                value.as_integer().and_then(|n| u64::try_from(n).ok()).ok_or("a count is wanted, 0 or more")?;
+            }
+            "minimum" | "maximum" => {
+                if !value.is_integer() && !value.as_float().is_some_and(f64::is_finite) {
+                    return Err("a number is wanted".to_owned());
+                }
+            }
+            "items" => self.items = Some(Box::new(Self::parse(value)?)),
+            "properties" => {
+                let table = value.as_table().ok_or("a table of schemas is wanted")?;
+                for (name, schema) in table {
+                    let schema = Self::parse(schema).map_err(|why| format!("`{name}`: {why}"))?;
+                    self.properties.insert(name.clone(), schema);
+                }
+            }
+            "from" => self.from = Some(admitted(value)?),
+            "input" => {
+                let name = value.as_str().ok_or("an input's name is wanted")?;
+                self.input = Some(Name::new(name).map_err(|error| error.to_string())?);
+            }
+            _ => {
+                return Err(
+                    "there is no such keyword; there are type, enum, const, pattern, format, minLength, maxLength, \
+                     minimum, maximum, items, minItems, maxItems, properties, maxBytes, from and input"
+                        .to_owned(),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks a value that is known whole.
+    ///
+    /// # Errors
+    /// Every part outside the schema.
+    pub fn validate(&self, value: &Value) -> Result<(), Vec<SchemaFault>> {
+        let Some(validator) = &self.validator else { return Ok(()) };
+        let faults: Vec<SchemaFault> = validator.iter_errors(value).map(|error| SchemaFault::new(&error)).collect();
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    /// Whether the schema is for JSON that travels in a string parameter.
+    pub(crate) fn carries_json(&self) -> bool {
+        matches!(self.json_type, Some(JsonType::Json | JsonType::Object | JsonType::Array))
+    }
+
+    /// The schemas in this one, itself first, with their places.
+    pub(crate) fn visit<'a>(&'a self, at: &str, visit: &mut impl FnMut(&str, &'a Self)) {
+        visit(at, self);
+        if let Some(items) = &self.items {
+            items.visit(&with_key(at, "items"), visit);
+        }
+        for (name, schema) in &self.properties {
+            schema.visit(&with_key(at, name), visit);
+        }
+    }
+
+    fn compile(&self) -> Result<Option<Validator>, String> {
+        let document = self.json_schema();
+        if document.as_object().is_none_or(Map::is_empty) {
+            return Ok(None);
+        }
+        jsonschema::options()
+            .with_draft(jsonschema::Draft::Draft202012)
+            .with_pattern_options(PatternOptions::regex())
+            .with_keyword("claw-integer", |_, _, _| Ok(Box::new(WholeNumber)))
+            .with_keyword("claw-path", |_, _, _| Ok(Box::new(RelativePath)))
+            .with_keyword("maxBytes", |_, value: &Value, _| {
+                Ok(Box::new(MaxBytes(value.as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(0))))
+            })
+            .build(&document)
+            .map(Some)
+            .map_err(|error| error.to_string())
+    }
+
+    /// The schema as the validator takes it.
+    fn json_schema(&self) -> Value {
+        let mut out = Map::new();
+        for (keyword, value) in &self.written {
+            let (keyword, value) = match keyword.as_str() {
+                "type" => match self.json_type {
+                    Some(JsonType::Json) | None => continue,
+                    Some(JsonType::Integer) => {
+                        out.insert("claw-integer".to_owned(), Value::Bool(true));
+                        continue;
+                    }
+                    Some(_) => ("type", value.clone()),
+                },
+                // A pattern matches the whole string, so that what it does not say is not let in.
+                "pattern" => ("pattern", Value::String(format!("^(?:{})$", value.as_str().unwrap_or_default()))),
+                "format" => ("claw-path", Value::Bool(true)),
+                "items" => ("items", self.items.as_ref().map_or(Value::Bool(true), |items| items.json_schema())),
+                "properties" => {
+                    out.insert("additionalProperties".to_owned(), Value::Bool(false));
+                    let properties = self.properties.iter().map(|(name, schema)| (name.clone(), schema.json_schema()));
+                    ("properties", Value::Object(properties.collect()))
+                }
+                other => (other, value.clone()),
+            };
+            out.insert(keyword.to_owned(), value);
+        }
+        Value::Object(out)
+    }
+}
+
+impl SchemaFault {
+    fn new(error: &ValidationError<'_>) -> Self {
+        let keyword = match error.kind().keyword() {
+            "claw-integer" => "type",
+            "claw-path" => "format",
+            "additionalProperties" => "properties",
+            other => other,
+        };
+        let message = crate::printable::printable(&error.to_string());
+        Self { keyword: keyword.to_owned(), at: error.instance_path().as_str().to_owned(), message }
+    }
+}
+
+struct WholeNumber;
+
+impl<'v> Keyword<'v> for WholeNumber {
+    fn validate(&self, value: &'v Value) -> Result<(), ValidationError<'v>> {
+        if self.is_valid(value) {
+            return Ok(());
+        }
+        Err(ValidationError::custom(format!("an integer is wanted, not {}", crate::types::kind(value))))
+    }
+
+    fn is_valid(&self, value: &'v Value) -> bool {
+        value.is_i64() || value.is_u64()
+    }
+}
+
+struct RelativePath;
+
+impl<'v> Keyword<'v> for RelativePath {
+    fn validate(&self, value: &'v Value) -> Result<(), ValidationError<'v>> {
+        let Some(text) = value.as_str() else { return Ok(()) };
+        path::check(text).map_err(|fault| ValidationError::custom(fault.to_string()))
+    }
+
+    fn is_valid(&self, value: &'v Value) -> bool {
+        value.as_str().is_none_or(|text| path::check(text).is_ok())
+    }
+}
+
+struct MaxBytes(usize);
+
+impl<'v> Keyword<'v> for MaxBytes {
+    fn validate(&self, value: &'v Value) -> Result<(), ValidationError<'v>> {
+        if self.is_valid(value) {
+            return Ok(());
+        }
+        Err(ValidationError::custom(format!("it is over {} bytes", self.0)))
+    }
+
+    fn is_valid(&self, value: &'v Value) -> bool {
+        match value {
+            Value::String(text) => text.len() <= self.0,
+            other => other.to_string().len() <= self.0,
+        }
+    }
+}
+
+fn json_type(value: &toml::Value) -> Result<JsonType, String> {
+    Ok(match value.as_str() {
+        Some("boolean") => JsonType::Boolean,
+        Some("integer") => JsonType::Integer,
+        Some("number") => JsonType::Number,
+        Some("string") => JsonType::String,
+        Some("array") => JsonType::Array,
+        Some("object") => JsonType::Object,
+        Some("json") => JsonType::Json,
+        _ => return Err("one of boolean, integer, number, string, array, object, json is wanted".to_owned()),
+    })
+}
+
+fn admitted(value: &toml::Value) -> Result<Admitted, String> {
+    let wanted = "a list of origins is wanted, such as [\"user\", \"planner\"]";
+    let names = value.as_array().filter(|names| !names.is_empty()).ok_or(wanted)?;
+    let names = names.iter().map(|name| name.as_str().ok_or(wanted)).collect::<Result<Vec<_>, _>>()?;
+    if names.contains(&"any") {
+        return if names.len() == 1 { Ok(Admitted::Any) } else { Err("\"any\" stands alone".to_owned()) };
+    }
+    let names =
+        names.into_iter().map(Name::new).collect::<Result<BTreeSet<_>, _>>().map_err(|error| error.to_string())?;
+    Ok(Admitted::Only(names))
+}
+
+/// The origins that a schema names and that are not built in, with their places.
+pub(crate) fn named_origins(schema: &Schema) -> Vec<Name> {
+    let mut found = Vec::new();
+    schema.visit("", &mut |_, schema| {
+        if let Some(Admitted::Only(names)) = &schema.from {
+            found.extend(names.iter().filter(|name| !BUILT_IN_ORIGINS.contains(&name.as_str())).cloned());
+        }
+    });
+    found
+}
+
+fn to_json(value: &toml::Value) -> Result<Value, String> {
+    Ok(match value {
+        toml::Value::String(text) => json!(text),
+        toml::Value::Integer(number) => json!(number),
+        toml::Value::Float(number) if number.is_finite() => json!(number),
+        toml::Value::Boolean(flag) => json!(flag),
+        toml::Value::Array(items) => Value::Array(items.iter().map(to_json).collect::<Result<_, _>>()?),
+        toml::Value::Table(table) => Value::Object(
+            table.iter().map(|(key, value)| Ok((key.clone(), to_json(value)?))).collect::<Result<_, String>>()?,
+        ),
+        toml::Value::Float(_) | toml::Value::Datetime(_) => return Err(format!("`{value}` has no JSON")),
+    })
+}

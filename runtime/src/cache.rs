@@ -1,0 +1,155 @@
+//! Compiled components, kept in the user's cache folder and authenticated, so that a component is compiled once.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use claw_policy::catalogue::Component;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+/// Changed whenever what is cached would be read differently.
+const FORMAT: &str = "claw-component-1";
+const KEY_BYTES: usize = 32;
+const MAC_BYTES: usize = 32;
+/// The most bytes of a cached component.
+const ENTRY_BYTES_MAX: u64 = 1 << 30;
+
+/// The cache of one user.
+#[derive(Debug)]
+pub struct Cache {
+    folder: PathBuf,
+    key: [u8; KEY_BYTES],
+    engine: String,
+}
+
+/// What is cached of a component: what it is, and its native code.
+#[derive(Clone, Debug)]
+pub(crate) struct Compiled {
+    pub(crate) component: Component,
+    pub(crate) artefact: Vec<u8>,
+}
+
+/// The cache cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// Others could read or change its key.
+    #[error("others can read the key `{}` of the cache of compiled components", .0.display())]
+    KeyIsShared(PathBuf),
+    /// A file could not be read or written.
+    #[error("the cache of compiled components cannot be used: {0}")]
+    Io(#[from] io::Error),
+    /// No key could be made.
+    #[error("the system gives no random numbers: {0}")]
+    Random(getrandom::Error),
+}
+
+impl Cache {
+    /// Opens the cache in `folder`, with its key in `state`; both are made on first use, with modes 0700 and 0600.
+    ///
+    /// The key is what stands between a file in the cache and native code in a worker: whoever can read it can forge.
+    ///
+    /// # Errors
+    /// When they cannot be made or read, or another user could read the key.
+    pub fn open(folder: &Path, state: &Path) -> Result<Self, CacheError> {
+        let folder = folder.join("components");
+        private_folder(&folder)?;
+        private_folder(state)?;
+        let engine = crate::engine::fingerprint();
+        Ok(Self { folder, key: key(&state.join("cache.key"))?, engine })
+    }
+
+    /// The digest of the engine's settings, its version and this machine, on which compiled code depends.
+    pub fn engine(&self) -> &str {
+        &self.engine
+    }
+
+    /// The compiled form of the component with `digest`, where it is here and its MAC holds.
+    pub(crate) fn get(&self, digest: &str) -> Option<Compiled> {
+        let mut bytes = Vec::new();
+        File::open(self.path(digest)).ok()?.take(ENTRY_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+        let (mac, entry) = bytes.split_at_checked(MAC_BYTES)?;
+        // INVARIANT: the bytes that are checked are the bytes that are used; the file is not read again.
+        self.mac(digest, entry)?.verify_slice(mac).ok()?;
+        let (length, rest) = entry.split_at_checked(8)?;
+        let length = usize::try_from(u64::from_be_bytes(length.try_into().ok()?)).ok()?;
+        let (component, artefact) = rest.split_at_checked(length)?;
+        Some(Compiled { component: serde_json::from_slice(component).ok()?, artefact: artefact.to_vec() })
+    }
+
+    /// Keeps the compiled form of a component. A cache that cannot be written costs time alone.
+    pub(crate) fn put(&self, compiled: &Compiled) -> Result<(), CacheError> {
+        let component = serde_json::to_vec(&compiled.component).map_err(io::Error::from)?;
+        let mut entry = (component.len() as u64).to_be_bytes().to_vec();
+        entry.extend(component);
+        entry.extend(&compiled.artefact);
+        let digest = &compiled.component.digest;
+        let mac = self.mac(digest, &entry).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let path = self.path(digest);
+        let temporary = temporary(&path)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        let written = file.write_all(&mac.finalize().into_bytes()).and_then(|()| file.write_all(&entry));
+        if let Err(error) = written.and_then(|()| fs::rename(&temporary, &path)) {
+            fs::remove_file(&temporary)?;
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    fn path(&self, digest: &str) -> PathBuf {
+        let name = claw_policy::digest(format!("{FORMAT}\n{digest}\n{}", self.engine).as_bytes());
+        self.folder.join(name.trim_start_matches("sha256:"))
+    }
+
+    /// Over what the file is for too, so that one entry cannot stand in for another.
+    fn mac(&self, digest: &str, entry: &[u8]) -> Option<Hmac<Sha256>> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
+        for part in [FORMAT, digest, &self.engine] {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        mac.update(entry);
+        Some(mac)
+    }
+}
+
+fn private_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+fn key(path: &Path) -> Result<[u8; KEY_BYTES], CacheError> {
+    if !path.exists() {
+        make_key(path)?;
+    }
+    let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.mode() & 0o077 != 0 || metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(CacheError::KeyIsShared(path.to_owned()));
+    }
+    let mut key = [0; KEY_BYTES];
+    file.read_exact(&mut key)?;
+    Ok(key)
+}
+
+/// Makes a key whole, under a name of its own, before it gets its name: two first uses at once agree on one key.
+fn make_key(path: &Path) -> Result<(), CacheError> {
+    let mut key = [0; KEY_BYTES];
+    getrandom::fill(&mut key).map_err(CacheError::Random)?;
+    let temporary = temporary(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    let written = file.write_all(&key).and_then(|()| file.sync_all());
+    let linked = written.and_then(|()| match fs::hard_link(&temporary, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    });
+    fs::remove_file(&temporary)?;
+    Ok(linked?)
+}
+
+/// A name beside `path` that nobody else uses.
+fn temporary(path: &Path) -> Result<PathBuf, CacheError> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(CacheError::Random)?;
+    Ok(path.with_extension(format!("{:016x}.tmp", u64::from_be_bytes(random))))
+}

@@ -1,0 +1,190 @@
+//! The components that a policy names: found, read, compiled or had from the cache, and put in the catalogue.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use claw_capabilities::{BUILTINS, builtin};
+use claw_policy::catalogue::Component;
+use claw_policy::{Catalogue, Document, LoadError};
+
+use crate::cache::{Cache, Compiled};
+use crate::host::authority;
+use crate::worker::Worker;
+
+/// The most bytes of a component.
+pub const COMPONENT_BYTES_MAX: u64 = 100 << 20;
+
+/// The prefix of a built-in's name in a policy.
+const BUILTIN: &str = "builtin:";
+
+/// The components of one policy, by the text that names each.
+#[derive(Debug, Default)]
+pub struct Components {
+    compiled: BTreeMap<String, Compiled>,
+    files: Vec<PathBuf>,
+}
+
+/// Why a component cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ComponentError {
+    /// There is no such built-in.
+    #[error("there is no built-in `{0}`; there are {1}")]
+    NoBuiltin(String, String),
+    /// Its file cannot be read.
+    #[error("the component `{}` cannot be read: {error}", claw_policy::printable::printable(&.path.to_string_lossy()))]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// Its file is too large, or no file.
+    #[error("the component `{}` {why}", claw_policy::printable::printable(&.path.to_string_lossy()))]
+    Size {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// It is no component, or does not compile.
+    #[error("{0}")]
+    Compile(String),
+}
+
+/// How components become ready: the cache they are had from, and the program that compiles them in a worker.
+#[derive(Debug)]
+pub struct Compiler<'c> {
+    /// Where compiled components are kept.
+    pub cache: &'c Cache,
+    /// The program to start as a worker: this one.
+    pub program: &'c Path,
+}
+
+impl Compiler<'_> {
+    /// Gets every component that `document` names, files from `base`, the folder that the policy is in. `about` is told
+    /// what takes long.
+    ///
+    /// # Errors
+    /// Every component that cannot be used.
+    pub fn components(&self, document: &Document, base: &Path, about: &mut dyn FnMut(&str)) -> Result<Components, Vec<LoadError>> {
+        let mut components = Components::default();
+        let mut errors = Vec::new();
+        let mut add = |components: &mut Components, key: &str, span: Range<usize>, compiled: Result<Compiled, ComponentError>| match compiled {
+            Ok(compiled) => {
+                components.compiled.insert(key.to_owned(), compiled);
+            }
+            Err(error) => errors.push(load_error(&error, span)),
+        };
+        for (name, span) in document.builtins() {
+            if !components.compiled.contains_key(name) {
+                add(&mut components, name, span, self.builtin(name, about));
+            }
+        }
+        for file in document.files() {
+            let path = base.join(&file.path);
+            if !components.compiled.contains_key(&file.path) {
+                let compiled = self.file(&path, about);
+                add(&mut components, &file.path, file.span, compiled);
+                components.files.push(path);
+            }
+        }
+        if errors.is_empty() { Ok(components) } else { Err(errors) }
+    }
+
+    /// What one component is: a built-in as `builtin:NAME`, or a file.
+    ///
+    /// # Errors
+    /// When it cannot be read or compiled.
+    pub fn inspect(&self, name: &str, about: &mut dyn FnMut(&str)) -> Result<Component, ComponentError> {
+        let compiled = if name.starts_with(BUILTIN) { self.builtin(name, about) } else { self.file(Path::new(name), about) };
+        compiled.map(|compiled| compiled.component)
+    }
+
+    pub(crate) fn builtin(&self, key: &str, about: &mut dyn FnMut(&str)) -> Result<Compiled, ComponentError> {
+        let known = || BUILTINS.iter().map(|builtin| format!("`{BUILTIN}{}`", builtin.name)).collect::<Vec<_>>().join(", ");
+        let missing = || ComponentError::NoBuiltin(claw_policy::printable::printable(key), known());
+        let builtin = key.strip_prefix(BUILTIN).and_then(builtin).ok_or_else(missing)?;
+        let mut compiled = self.compiled(builtin.wasm, builtin.digest, key, about)?;
+        compiled.component.defaults = Some(builtin.policy.to_owned());
+        Ok(compiled)
+    }
+
+    fn file(&self, path: &Path, about: &mut dyn FnMut(&str)) -> Result<Compiled, ComponentError> {
+        let bytes = read(path)?;
+        self.compiled(&bytes, &claw_policy::digest(&bytes), &path.to_string_lossy(), about)
+    }
+
+    /// INVARIANT: the bytes that were hashed are the bytes that are compiled (case 151).
+    fn compiled(&self, bytes: &[u8], digest: &str, name: &str, about: &mut dyn FnMut(&str)) -> Result<Compiled, ComponentError> {
+        if let Some(mut compiled) = self.cache.get(digest) {
+            for import in &mut compiled.component.imports {
+                import.authority = authority(&import.name);
+            }
+            return Ok(compiled);
+        }
+        about(&format!("compiling {} for this machine, once", claw_policy::printable::printable(name)));
+        let (component, artefact) = Worker::compile(self.program, bytes, digest).map_err(|fault| ComponentError::Compile(fault.to_string()))?;
+        let compiled = Compiled { component, artefact };
+        if let Err(error) = self.cache.put(&compiled) {
+            about(&format!("compiled components are not kept: {error}"));
+        }
+        Ok(compiled)
+    }
+}
+
+impl Components {
+    /// What is known of them, for the policy.
+    pub fn catalogue(&self) -> Catalogue {
+        let components = self.compiled.iter().map(|(name, compiled)| (name.clone(), compiled.component.clone()));
+        Catalogue { components: components.collect() }
+    }
+
+    /// The component files, which nothing that is granted may change.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// The native code of the component that the policy calls `name`.
+    pub(crate) fn artefact(&self, name: &str) -> Option<&[u8]> {
+        self.compiled.get(name).map(|compiled| compiled.artefact.as_slice())
+    }
+}
+
+/// Reads a component's file: a regular one, of bounded size.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ComponentError> {
+    let failed = |error| ComponentError::Read { path: path.to_owned(), error };
+    // Looked at before it is opened: opening a FIFO would wait for its other end.
+    let metadata = std::fs::metadata(path).map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(ComponentError::Size { path: path.to_owned(), why: "is no file".to_owned() });
+    }
+    let too_large = || ComponentError::Size { path: path.to_owned(), why: format!("is over the {COMPONENT_BYTES_MAX} bytes of a component") };
+    if metadata.len() > COMPONENT_BYTES_MAX {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    File::open(path).map_err(failed)?.take(COMPONENT_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > COMPONENT_BYTES_MAX { Err(too_large()) } else { Ok(bytes) }
+}
+
+fn load_error(error: &ComponentError, span: Range<usize>) -> LoadError {
+    let (rule, help) = match error {
+        ComponentError::NoBuiltin(..) => ("component.unknown", "name one of them, or a file: { path = \"…\", digest = \"sha256:…\" }"),
+        ComponentError::Read { .. } => ("component.read", "the path is from the folder that the policy is in"),
+        ComponentError::Size { .. } => ("component.size", "name a component's .wasm file"),
+        ComponentError::Compile(_) => ("component.invalid", "a component is WebAssembly with the component model, not a core module"),
+    };
+    LoadError::new(rule, span, error.to_string()).help(help)
+}
+
+/// The digest of a component's file.
+///
+/// # Errors
+/// When it cannot be read, or is too large for a component.
+pub fn digest_of(path: &Path) -> Result<String, ComponentError> {
+    read(path).map(|bytes| claw_policy::digest(&bytes))
+}

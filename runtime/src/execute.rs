@@ -1,0 +1,413 @@
+//! Making a validated plan happen: each step in the worker, its intent on disk before its effect.
+
+use std::collections::BTreeSet;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use claw_audit::{Event, FailureReason, Halt, Record, RecordError, Status, Usage};
+use claw_policy::{Capability, Execution, Label, Name, Policy, ReadyStep, Refusal, Session, ValidatedPlan, Violation};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::components::Components;
+use crate::engine::Allocation;
+use crate::folders::Folders;
+use crate::host::{Report, Stop};
+use crate::worker::{Call, CallFailure, Ended, FolderUse, Preparation, Worker, WorkerFault};
+
+/// Everything that plans of one policy run with: its components, its folders, and the worker, once there is one.
+#[derive(Debug)]
+pub struct Runtime {
+    /// The program to start as a worker: this one.
+    pub program: PathBuf,
+    /// Where guests' memories come from.
+    pub allocation: Allocation,
+    /// The components, compiled.
+    pub components: Components,
+    /// The folders, open.
+    pub folders: Folders,
+    /// What all randomness of the run comes from.
+    pub seed: [u8; 32],
+    /// Becomes readable when the user interrupts.
+    pub interrupt: Option<OwnedFd>,
+    worker: Option<Started>,
+}
+
+#[derive(Debug)]
+struct Started {
+    worker: Worker,
+    loaded: BTreeSet<String>,
+    prepared: BTreeSet<Name>,
+}
+
+/// How a plan ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The session, grown by what happened.
+    pub session: Session,
+    /// How it ended.
+    pub status: Status,
+    /// The steps that started, in order.
+    pub steps: Vec<StepOutcome>,
+    /// What halted it.
+    pub violations: Vec<Violation>,
+    /// The plan's answer, where every step is done.
+    pub answer: Option<Value>,
+}
+
+/// How a step ended.
+#[derive(Clone, Debug)]
+pub struct StepOutcome {
+    /// Its id.
+    pub id: Name,
+    /// The capability that it called.
+    pub capability: Name,
+    /// Its output, or why it failed.
+    pub result: Result<Value, FailureReason>,
+    /// What its output carries.
+    pub label: Label,
+    /// What it used.
+    pub usage: Usage,
+    /// What the component printed, for its author.
+    pub printed: Vec<u8>,
+}
+
+/// Something that a run tells while it goes on.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// A step starts.
+    Started {
+        /// Its place in the plan, from 0.
+        index: usize,
+        /// Its id.
+        id: &'a Name,
+        /// The capability that it calls.
+        capability: &'a Name,
+    },
+    /// It ended.
+    Ended(&'a StepOutcome),
+}
+
+/// A plan cannot go on, by no fault of its own.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// The record cannot be written, so nothing more is done.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The plan is another session's.
+    #[error(transparent)]
+    Session(#[from] Refusal),
+}
+
+/// What came of a step.
+enum Ending {
+    Done(Value),
+    Failed(FailureReason),
+    /// A rule stopped it.
+    Halted(FailureReason, Violation),
+    Interrupted,
+}
+
+impl Runtime {
+    /// A runtime without a worker; the first step starts one.
+    pub fn new(program: PathBuf, allocation: Allocation, components: Components, folders: Folders, seed: [u8; 32]) -> Self {
+        Self { program, allocation, components, folders, seed, interrupt: None, worker: None }
+    }
+
+    /// Runs a plan in the session that it was checked against. Both are used up.
+    ///
+    /// # Errors
+    /// A record that cannot be written, or another session: then nothing of it has run.
+    pub fn execute(
+        &mut self,
+        session: Session,
+        plan: ValidatedPlan,
+        record: &mut Record,
+        watch: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Outcome, ExecuteError> {
+        let policy = Arc::clone(plan.policy());
+        let mut execution = Execution::start(plan, session)?;
+        let (mut steps, mut violations, mut status) = (Vec::new(), Vec::new(), Status::Completed);
+        while let Some(ready) = execution.next_step() {
+            let ready = match ready {
+                Ok(ready) => ready,
+                Err(refusal) => {
+                    violations = refusal.violations().to_vec();
+                    record.append(&halt(&violations))?;
+                    status = Status::Halted;
+                    break;
+                }
+            };
+            let Some(capability) = policy.capabilities.get(&ready.capability) else { break };
+            watch(Progress::Started { index: ready.index, id: &ready.id, capability: &ready.capability });
+            let clock_ms = unix_ms(SystemTime::now());
+            // INVARIANT (intent before effect): what could change anything outside is on disk before it starts.
+            let intended = intend(record, &policy, capability, &ready, clock_ms);
+            if let Some(violation) = log_is_full(&intended, &ready) {
+                violations.push(violation);
+                record.append(&halt(&violations))?;
+                status = Status::Halted;
+                break;
+            }
+            intended?;
+            let (ending, usage, report) = self.step(&policy, capability, &mut execution, &ready, clock_ms);
+            let (outcome, ended) = settle(&ready, ending, usage, &report);
+            let recorded = conclude(record, &ready, &outcome, &report);
+            let full = log_is_full(&recorded, &ready);
+            watch(Progress::Ended(&outcome));
+            steps.push(outcome);
+            match (ended, full) {
+                (Some((ended, found)), _) => {
+                    (status, violations) = (ended, found);
+                }
+                (None, Some(violation)) => {
+                    (status, violations) = (Status::Halted, vec![violation]);
+                }
+                (None, None) => {
+                    recorded?;
+                    continue;
+                }
+            }
+            if !violations.is_empty() {
+                record.append(&halt(&violations))?;
+            }
+            record.write()?;
+            break;
+        }
+        let (session, answer) = execution.finish();
+        Ok(Outcome { session, status, steps, violations, answer })
+    }
+
+    /// Runs one step in the worker, and gives its output to the session.
+    fn step(
+        &mut self,
+        policy: &Policy,
+        capability: &Capability,
+        execution: &mut Execution,
+        ready: &ReadyStep,
+        clock_ms: u64,
+    ) -> (Ending, Usage, Report) {
+        let (written_left, files_left) = execution.budgets_left();
+        let call = Call {
+            capability: ready.capability.to_string(),
+            arguments: ready.arguments.clone(),
+            written_left,
+            files_left,
+            clock_ms,
+            seed: self.step_seed(ready),
+        };
+        let began = Instant::now();
+        let answer = self.ready_worker(policy, capability, &ready.capability).and_then(|()| {
+            let interrupt = self.interrupt.as_ref().map(|interrupt| interrupt.as_fd());
+            match &mut self.worker {
+                Some(started) => started.worker.call(call, capability.limits.step_time(), interrupt),
+                None => Err(WorkerFault::Broken("there is none".to_owned())),
+            }
+        });
+        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        match answer {
+            Ok(Ended { result, fuel, report }) => {
+                let usage =
+                    Usage { fuel, memory: report.peak_memory, written: report.written, files: report.files, micros };
+                let ending = match result {
+                    Ok(output) => match execution.done(ready, output, usage.written, usage.files) {
+                        Ok(output) => Ending::Done(output),
+                        Err(fault) => Ending::Failed(reason("output", fault.to_string())),
+                    },
+                    Err(failure) => {
+                        execution.failed(ready, usage.written, usage.files);
+                        failed(capability, ready, &failure, &report)
+                    }
+                };
+                (ending, usage, report)
+            }
+            Err(fault) => {
+                self.worker = None;
+                // What it wrote before it was killed is not known, so all that it was allowed counts.
+                let spent = if capability.has_effects(policy) { (written_left, files_left) } else { (0, 0) };
+                execution.failed(ready, spent.0, spent.1);
+                let usage = Usage { micros, written: spent.0, files: spent.1, ..Usage::default() };
+                (fault_ending(fault, capability), usage, Report::default())
+            }
+        }
+    }
+
+    /// Has a worker with the capability's component loaded.
+    fn ready_worker(&mut self, policy: &Policy, capability: &Capability, name: &Name) -> Result<(), WorkerFault> {
+        if self.worker.is_none() {
+            let most = policy.capabilities.values().map(|capability| capability.limits.output_bytes).max().unwrap_or_default();
+            let mut worker = Worker::start(&self.program, most).map_err(|error| WorkerFault::Broken(error.to_string()))?;
+            worker.open(self.allocation, &self.folders.descriptors())?;
+            self.worker = Some(Started { worker, loaded: BTreeSet::new(), prepared: BTreeSet::new() });
+        }
+        let Some(started) = &mut self.worker else { return Ok(()) };
+        if !started.loaded.contains(&capability.digest) {
+            let artefact = self.components.artefact(&capability.component);
+            let artefact = artefact.ok_or_else(|| WorkerFault::Broken("its component is not loaded".to_owned()))?;
+            started.worker.load(&capability.digest, artefact)?;
+            started.loaded.insert(capability.digest.clone());
+        }
+        if !started.prepared.contains(name) {
+            started.worker.prepare(preparation(policy, capability, name, &self.folders))?;
+            started.prepared.insert(name.clone());
+        }
+        Ok(())
+    }
+
+    /// The seed of a step's randomness: another one for each step, and the same in each replay.
+    fn step_seed(&self, ready: &ReadyStep) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(self.seed);
+        hash.update((ready.index as u64).to_be_bytes());
+        hash.update(ready.id.as_str());
+        hash.finalize().into()
+    }
+}
+
+fn preparation(policy: &Policy, capability: &Capability, name: &Name, folders: &Folders) -> Preparation {
+    let (interface, function) = match capability.function.rsplit_once('#') {
+        Some((interface, function)) => (Some(interface.to_owned()), function.to_owned()),
+        None => (None, capability.function.clone()),
+    };
+    let uses = capability.mounts(policy).into_iter().filter_map(|(grant_name, grant, guest_path)| {
+        Some(FolderUse {
+            descriptor: folders.position(grant_name)?,
+            guest_path,
+            write: grant.writes(),
+            dotfiles: grant.dotfiles,
+            files: grant.files.clone(),
+        })
+    });
+    Preparation {
+        capability: name.to_string(),
+        component: capability.digest.clone(),
+        interface,
+        function,
+        folders: uses.collect(),
+        limits: capability.limits.clone(),
+    }
+}
+
+/// Records that a step is about to start; synced where it could have an effect.
+fn intend(record: &mut Record, policy: &Policy, capability: &Capability, ready: &ReadyStep, clock: u64) -> Result<(), RecordError> {
+    let arguments = record.store(Value::Object(ready.given.clone()))?;
+    record.append(&Event::Step {
+        step: ready.id.to_string(),
+        capability: ready.capability.to_string(),
+        arguments,
+        label: ready.label.clone(),
+        grants: capability.grants.iter().map(Name::to_string).collect(),
+        clock,
+    })?;
+    if capability.has_effects(policy) { record.sync() } else { Ok(()) }
+}
+
+/// Records what a step did and how it ended.
+fn conclude(record: &mut Record, ready: &ReadyStep, outcome: &StepOutcome, report: &Report) -> Result<(), RecordError> {
+    for call in &report.calls {
+        record.append(&Event::Call(claw_audit::Call {
+            step: ready.id.to_string(),
+            function: call.function.to_string(),
+            subject: call.subject.clone(),
+            bytes: call.bytes,
+            outcome: call.outcome.to_string(),
+        }))?;
+    }
+    let step = ready.id.to_string();
+    let event = match &outcome.result {
+        Ok(output) => {
+            Event::Done { step, output: record.store(output.clone())?, label: outcome.label.clone(), usage: outcome.usage }
+        }
+        Err(reason) => Event::Failed { step, reason: reason.clone(), usage: outcome.usage },
+    };
+    record.append(&event)?;
+    record.write()
+}
+
+/// What a step's ending means for it, and for the run where that ends too.
+fn settle(ready: &ReadyStep, ending: Ending, usage: Usage, report: &Report) -> (StepOutcome, Option<(Status, Vec<Violation>)>) {
+    let (result, ended) = match ending {
+        Ending::Done(output) => (Ok(output), None),
+        Ending::Failed(reason) => (Err(reason), Some((Status::Failed, Vec::new()))),
+        Ending::Halted(reason, violation) => (Err(reason), Some((Status::Halted, vec![violation]))),
+        Ending::Interrupted => (Err(reason("interrupted", "the run was interrupted")), Some((Status::Interrupted, Vec::new()))),
+    };
+    let outcome = StepOutcome {
+        id: ready.id.clone(),
+        capability: ready.capability.clone(),
+        result,
+        label: ready.label.clone(),
+        usage,
+        printed: report.printed.clone(),
+    };
+    (outcome, ended)
+}
+
+/// What a call that gave no output was: a failure of its own, or a rule that stopped it.
+fn failed(capability: &Capability, ready: &ReadyStep, failure: &CallFailure, report: &Report) -> Ending {
+    let message = claw_policy::printable::printable(&failure.to_string());
+    let kind = match failure {
+        CallFailure::Returned(_) => "capability".to_owned(),
+        CallFailure::Value(_) => "output".to_owned(),
+        CallFailure::TooLong { .. } => "limit.output-bytes".to_owned(),
+        CallFailure::Stopped(Stop::Limit(limit)) => format!("limit.{}", limit.name()),
+        CallFailure::Stopped(Stop::Budget(budget)) => {
+            let rule = budget.rule();
+            let violation = Violation::at_step(rule, &ready.id, ready.index, message.clone())
+                .help(format!("the policy's `[limits] {}` bounds a session", budget.name()));
+            return Ending::Halted(reason(rule, message), violation);
+        }
+        CallFailure::Stopped(_) => "trap".to_owned(),
+    };
+    let reason = reason(&kind, message);
+    match &report.denied {
+        Some(denied) => {
+            let path = claw_policy::printable::printable(&denied.path);
+            let message = format!("the path `{path}` {}", denied.rule);
+            let violation = Violation::at_step(denied.rule.rule(), &ready.id, ready.index, message)
+                .help(denied.rule.help())
+                .line(capability.line);
+            Ending::Halted(reason, violation.at_path(&ready.given, &denied.path))
+        }
+        None => Ending::Failed(reason),
+    }
+}
+
+fn fault_ending(fault: WorkerFault, capability: &Capability) -> Ending {
+    match fault {
+        WorkerFault::Interrupted => Ending::Interrupted,
+        WorkerFault::Deadline => {
+            let time = claw_policy::limits::Quantity(claw_policy::limits::Unit::Milliseconds, capability.limits.time);
+            Ending::Failed(reason("limit.time", format!("the step took longer than its limit `time` of {time}, and was killed")))
+        }
+        other => Ending::Failed(reason("worker", other.to_string())),
+    }
+}
+
+fn reason(kind: &str, message: impl Into<String>) -> FailureReason {
+    FailureReason { kind: kind.to_owned(), message: message.into() }
+}
+
+fn halt(violations: &[Violation]) -> Event {
+    let step = violations.first().and_then(|violation| violation.step.clone());
+    Event::Halt(Halt { step, violations: violations.iter().map(Into::into).collect() })
+}
+
+/// The log's own limit is a budget of the session: it halts it.
+fn log_is_full(result: &Result<(), RecordError>, ready: &ReadyStep) -> Option<Violation> {
+    match result {
+        Err(RecordError::Full(most)) => {
+            let message = format!("the record has reached its limit of {most} bytes");
+            let help = "the policy's `[limits] log` bounds a session's record";
+            Some(Violation::at_step("budget.log", &ready.id, ready.index, message).help(help.to_owned()))
+        }
+        _ => None,
+    }
+}
+
+/// Milliseconds since 1970.
+pub fn unix_ms(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

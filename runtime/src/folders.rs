@@ -1,0 +1,161 @@
+//! The folders that a policy grants: opened once, checked as opened, and handed on as descriptors.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::path::{Path, PathBuf};
+
+use cap_std::fs::{Dir, MetadataExt as _};
+use claw_policy::{Document, Folder, LoadError, Name, Policy};
+
+/// Everything that names of folders are resolved against.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The folder that the policy file is in.
+    pub base: PathBuf,
+    /// The user's home folder, for `~/`.
+    pub home: Option<PathBuf>,
+    /// What `--dir NAME=PATH` gave.
+    pub binds: BTreeMap<Name, PathBuf>,
+    /// What no grant may overlap: claw's own folders.
+    pub private: Vec<PathBuf>,
+    /// What no write grant may contain: the policy, its components, claw's program.
+    pub protected: Vec<PathBuf>,
+}
+
+/// The folders of one policy, open.
+#[derive(Debug, Default)]
+pub struct Folders {
+    opened: Vec<(Name, Opened)>,
+}
+
+#[derive(Debug)]
+struct Opened {
+    dir: Dir,
+    real: PathBuf,
+}
+
+/// A folder by what it is, whatever its name: device and inode.
+type Identity = (u64, u64);
+
+impl Folders {
+    /// Opens every folder that `policy` grants.
+    ///
+    /// Links are followed here, once, since the policy's author is trusted; what is opened is what is checked and granted.
+    ///
+    /// # Errors
+    /// Every folder that is missing, is none, or may not be granted.
+    ///
+    /// # Ambient Authority
+    /// Opens folders by path.
+    pub fn open(policy: &Policy, document: &Document, places: &Places) -> Result<Self, Vec<LoadError>> {
+        let (mut opened, mut errors) = (Vec::new(), Vec::new());
+        for (name, grant) in &policy.grants {
+            let span = document.grant_span(name);
+            let error = |rule, message: String, help: &str| LoadError::new(rule, span.clone(), message).help(help);
+            let path = match path(&grant.folder, places) {
+                Ok(path) => path,
+                Err(message) => {
+                    errors.push(error("grant.folder", format!("the folder of `{name}` is not known: {message}"), "give it with `--dir NAME=PATH`"));
+                    continue;
+                }
+            };
+            if let Err(why) = make(&path, grant.create) {
+                errors.push(error("grant.folder", format!("the folder of `{name}` cannot be made: {why}"), "check the path"));
+                continue;
+            }
+            match open(&path) {
+                Ok(folder) => {
+                    if let Err(message) = allowed(&folder, grant.writes(), places) {
+                        errors.push(error("grant.protected", format!("`{name}` cannot be granted: {message}"), "grant a folder below or beside it"));
+                    }
+                    opened.push((name.clone(), folder));
+                }
+                Err(why) => {
+                    let message = format!("the folder of `{name}`, `{}`, cannot be opened: {why}", shown(&path));
+                    let help = if grant.writes() { "make the folder, or write `create = true` in the grant" } else { "make the folder, or correct `dir`" };
+                    errors.push(error("grant.folder", message, help));
+                }
+            }
+        }
+        if errors.is_empty() { Ok(Self { opened }) } else { Err(errors) }
+    }
+
+    /// Where the folder of a grant really is.
+    pub fn real_path(&self, grant: &Name) -> Option<&Path> {
+        self.opened.iter().find(|(name, _)| name == grant).map(|(_, folder)| folder.real.as_path())
+    }
+
+    /// The descriptors, in the order of [`position`](Self::position).
+    pub(crate) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        self.opened.iter().map(|(_, folder)| folder.dir.as_fd()).collect()
+    }
+
+    /// Which of the descriptors is a grant's.
+    pub(crate) fn position(&self, grant: &Name) -> Option<usize> {
+        self.opened.iter().position(|(name, _)| name == grant)
+    }
+}
+
+fn path(folder: &Folder, places: &Places) -> Result<PathBuf, String> {
+    match folder {
+        Folder::Bind(bind) => {
+            places.binds.get(&bind.bind).cloned().ok_or_else(|| format!("`{}` is given when a run starts, and was not", bind.bind))
+        }
+        Folder::Path(text) => match (text.strip_prefix("~/"), &places.home) {
+            (Some(rest), Some(home)) => Ok(home.join(rest)),
+            (Some(_), None) => Err("there is no home folder for `~/`".to_owned()),
+            (None, _) => Ok(places.base.join(text)),
+        },
+    }
+}
+
+fn make(path: &Path, create: bool) -> std::io::Result<()> {
+    if create && !path.exists() { std::fs::create_dir_all(path) } else { Ok(()) }
+}
+
+fn open(path: &Path) -> std::io::Result<Opened> {
+    // `open_ambient_dir` asks for a folder and nothing else, so a FIFO or a device here is an error, and no wait.
+    let dir = Dir::open_ambient_dir(path, cap_std::ambient_authority())?;
+    let real = real_path(&dir).unwrap_or(std::fs::canonicalize(path)?);
+    Ok(Opened { dir, real })
+}
+
+/// Where an open folder is now.
+fn real_path(dir: &Dir) -> Option<PathBuf> {
+    use std::os::fd::AsRawFd as _;
+    std::fs::read_link(format!("/proc/self/fd/{}", dir.as_raw_fd())).ok()
+}
+
+/// Whether an open folder may be granted, by what it is and not by what it is called.
+fn allowed(folder: &Opened, writes: bool, places: &Places) -> Result<(), String> {
+    let metadata = folder.dir.dir_metadata().map_err(|error| error.to_string())?;
+    let own: Identity = (metadata.dev(), metadata.ino());
+    let above: Vec<Identity> = folder.real.ancestors().filter_map(identity).collect();
+    for private in &places.private {
+        // Claw's folder may not be there yet; then what it will be in counts.
+        if ancestors(private).contains(&own) || identity(private).is_some_and(|private| above.contains(&private)) {
+            return Err(format!("it overlaps claw's own folder `{}`", shown(private)));
+        }
+    }
+    for protected in places.protected.iter().filter(|_| writes) {
+        if ancestors(protected).contains(&own) {
+            return Err(format!("it can be written, and contains `{}`", shown(protected)));
+        }
+    }
+    Ok(())
+}
+
+/// What a path, or as much of it as exists, is in.
+fn ancestors(path: &Path) -> Vec<Identity> {
+    let existing = path.ancestors().find_map(|path| std::fs::canonicalize(path).ok());
+    existing.map(|existing| existing.ancestors().filter_map(identity).collect()).unwrap_or_default()
+}
+
+fn identity(path: &Path) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+fn shown(path: &Path) -> String {
+    claw_policy::printable::printable(&path.to_string_lossy())
+}

@@ -1,0 +1,282 @@
+//! `wasi:filesystem/types`: what is done with files and folders. Authority: the granted folders, by their grants.
+//!
+//! What a descriptor stands for is in `filesystem_access`, opening in `filesystem_open`, what changes a folder in `filesystem_change`, listing in `filesystem_list`.
+
+use wasmtime::Result;
+use wasmtime::component::Resource;
+use wasmtime_wasi::filesystem::Descriptor;
+use wasmtime_wasi::p2::bindings::filesystem::types::{
+    self, Advice, DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, ErrorCode, HostDescriptor,
+    HostDirectoryEntryStream, MetadataHashValue, NewTimestamp, OpenFlags, PathFlags,
+};
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult, IoError, ReaddirIterator};
+
+use super::place::PATH_BYTES_MAX;
+use super::{Host, same};
+
+macro_rules! descriptor {
+    ($method:literal) => {
+        concat!("wasi:filesystem/types#[method]descriptor.", $method)
+    };
+}
+
+impl Host {
+    /// The number that stands for what wasmtime's hash stands for, which would tell device and inode: the same for the
+    /// same file or folder within the step, and nothing besides.
+    fn identity(&mut self, hash: MetadataHashValue) -> MetadataHashValue {
+        let next = self.identities.len() as u64 + 1;
+        MetadataHashValue { lower: *self.identities.entry(hash.lower).or_insert(next), upper: 0 }
+    }
+}
+
+impl types::Host for Host {
+    fn convert_error_code(&mut self, error: FsError) -> Result<ErrorCode> {
+        error.downcast()
+    }
+
+    fn filesystem_error_code(&mut self, error: Resource<IoError>) -> Result<Option<ErrorCode>> {
+        self.bound()?;
+        types::Host::filesystem_error_code(&mut self.wasmtime_files(), error)
+    }
+}
+
+impl HostDescriptor for Host {
+    async fn open_at(
+        &mut self,
+        fd: Resource<Descriptor>,
+        path_flags: PathFlags,
+        path: String,
+        open_flags: OpenFlags,
+        flags: DescriptorFlags,
+    ) -> FsResult<Resource<Descriptor>> {
+        let (asked, place) = self.begin(descriptor!("open-at"), &fd, &path)?;
+        let result = self.open(&fd, &place, path_flags, &path, open_flags, flags).await;
+        self.end(asked, result)
+    }
+
+    fn drop(&mut self, fd: Resource<Descriptor>) -> Result<()> {
+        self.bound()?;
+        let rep = fd.rep();
+        HostDescriptor::drop(&mut self.wasmtime_files(), fd)?;
+        self.places.release(rep);
+        Ok(())
+    }
+
+    async fn read(&mut self, fd: Resource<Descriptor>, len: u64, offset: u64) -> FsResult<(Vec<u8>, bool)> {
+        let (asked, _) = self.begin(descriptor!("read"), &fd, "")?;
+        let result = self.wasmtime_files().read(fd, len, offset).await;
+        let asked = asked.bytes(result.as_ref().map_or(0, |(bytes, _)| bytes.len()));
+        self.end(asked, result)
+    }
+
+    async fn write(&mut self, fd: Resource<Descriptor>, bytes: Vec<u8>, offset: u64) -> FsResult<u64> {
+        let (asked, place) = self.begin(descriptor!("write"), &fd, "")?;
+        let asked = asked.bytes(bytes.len());
+        let result = self.write_at(&place, fd, bytes, offset).await;
+        self.end(asked, result)
+    }
+
+    fn read_via_stream(&mut self, fd: Resource<Descriptor>, offset: u64) -> FsResult<Resource<DynInputStream>> {
+        let (asked, place) = self.begin(descriptor!("read-via-stream"), &fd, "")?;
+        let result = self.wasmtime_files().read_via_stream(fd, offset);
+        if let Ok(stream) = &result {
+            self.hold_input(stream, place);
+        }
+        self.end(asked, result)
+    }
+
+    fn write_via_stream(&mut self, fd: Resource<Descriptor>, offset: u64) -> FsResult<Resource<DynOutputStream>> {
+        let (asked, place) = self.begin(descriptor!("write-via-stream"), &fd, "")?;
+        let result = self.write_stream(place, fd, Some(offset));
+        self.end(asked, result)
+    }
+
+    fn append_via_stream(&mut self, fd: Resource<Descriptor>) -> FsResult<Resource<DynOutputStream>> {
+        let (asked, place) = self.begin(descriptor!("append-via-stream"), &fd, "")?;
+        let result = self.write_stream(place, fd, None);
+        self.end(asked, result)
+    }
+
+    async fn set_size(&mut self, fd: Resource<Descriptor>, size: u64) -> FsResult<()> {
+        let (asked, place) = self.begin(descriptor!("set-size"), &fd, "")?;
+        let result = self.resize(&place, fd, size).await;
+        self.end(asked, result)
+    }
+
+    async fn set_times(&mut self, fd: Resource<Descriptor>, atim: NewTimestamp, mtim: NewTimestamp) -> FsResult<()> {
+        let (asked, place) = self.begin(descriptor!("set-times"), &fd, "")?;
+        let result = match self.check_times(&fd, &place) {
+            Ok(()) => self.wasmtime_files().set_times(fd, atim, mtim).await,
+            Err(error) => Err(error),
+        };
+        self.end(asked, result)
+    }
+
+    async fn advise(&mut self, fd: Resource<Descriptor>, offset: u64, len: u64, advice: Advice) -> FsResult<()> {
+        let (asked, _) = self.begin(descriptor!("advise"), &fd, "")?;
+        let result = self.wasmtime_files().advise(fd, offset, len, advice).await;
+        self.end(asked, result)
+    }
+
+    async fn sync_data(&mut self, fd: Resource<Descriptor>) -> FsResult<()> {
+        let (asked, _) = self.begin(descriptor!("sync-data"), &fd, "")?;
+        let result = self.wasmtime_files().sync_data(fd).await;
+        self.end(asked, result)
+    }
+
+    async fn sync(&mut self, fd: Resource<Descriptor>) -> FsResult<()> {
+        let (asked, _) = self.begin(descriptor!("sync"), &fd, "")?;
+        let result = self.wasmtime_files().sync(fd).await;
+        self.end(asked, result)
+    }
+
+    async fn get_flags(&mut self, fd: Resource<Descriptor>) -> FsResult<DescriptorFlags> {
+        let (asked, _) = self.begin(descriptor!("get-flags"), &fd, "")?;
+        let result = self.wasmtime_files().get_flags(fd).await;
+        self.end(asked, result)
+    }
+
+    async fn get_type(&mut self, fd: Resource<Descriptor>) -> FsResult<DescriptorType> {
+        let (asked, _) = self.begin(descriptor!("get-type"), &fd, "")?;
+        let result = self.wasmtime_files().get_type(fd).await;
+        self.end(asked, result)
+    }
+
+    async fn stat(&mut self, fd: Resource<Descriptor>) -> FsResult<DescriptorStat> {
+        let (asked, _) = self.begin(descriptor!("stat"), &fd, "")?;
+        let result = self.wasmtime_files().stat(fd).await;
+        self.end(asked, result)
+    }
+
+    async fn stat_at(&mut self, fd: Resource<Descriptor>, flags: PathFlags, path: String) -> FsResult<DescriptorStat> {
+        let (asked, place) = self.begin(descriptor!("stat-at"), &fd, &path)?;
+        let result = match self.check_inside(&place, &path) {
+            Ok(()) => self.wasmtime_files().stat_at(fd, flags, path.clone()).await,
+            Err(error) => Err(error),
+        };
+        let result = self.led_inside(&place, &path, result);
+        self.end(asked, result)
+    }
+
+    async fn readlink_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<String> {
+        let (asked, place) = self.begin(descriptor!("readlink-at"), &fd, &path)?;
+        // What it points to may be outside: wasmtime does not tell absolute targets, and reading a link leads nowhere.
+        let result = match self.check_inside(&place, &path) {
+            Ok(()) => self.wasmtime_files().readlink_at(fd, path).await,
+            Err(error) => Err(error),
+        };
+        self.end(asked, result)
+    }
+
+    async fn metadata_hash(&mut self, fd: Resource<Descriptor>) -> FsResult<MetadataHashValue> {
+        let (asked, _) = self.begin(descriptor!("metadata-hash"), &fd, "")?;
+        let result = self.wasmtime_files().metadata_hash(fd).await;
+        let result = result.map(|hash| self.identity(hash));
+        self.end(asked, result)
+    }
+
+    async fn metadata_hash_at(
+        &mut self,
+        fd: Resource<Descriptor>,
+        flags: PathFlags,
+        path: String,
+    ) -> FsResult<MetadataHashValue> {
+        let (asked, place) = self.begin(descriptor!("metadata-hash-at"), &fd, &path)?;
+        let result = match self.check_inside(&place, &path) {
+            Ok(()) => self.wasmtime_files().metadata_hash_at(fd, flags, path.clone()).await,
+            Err(error) => Err(error),
+        };
+        let result = self.led_inside(&place, &path, result).map(|hash| self.identity(hash));
+        self.end(asked, result)
+    }
+
+    async fn is_same_object(&mut self, a: Resource<Descriptor>, b: Resource<Descriptor>) -> Result<bool> {
+        self.bound()?;
+        self.wasmtime_files().is_same_object(a, b).await
+    }
+
+    async fn read_directory(&mut self, fd: Resource<Descriptor>) -> FsResult<Resource<ReaddirIterator>> {
+        let (asked, _) = self.begin(descriptor!("read-directory"), &fd, "")?;
+        let result = self.list(&fd);
+        self.end(asked, result)
+    }
+
+    async fn create_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
+        let (asked, place) = self.begin(descriptor!("create-directory-at"), &fd, &path)?;
+        let result = self.create_directory(&fd, &place, &path).await;
+        self.end(asked, result)
+    }
+
+    async fn remove_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
+        let (asked, place) = self.begin(descriptor!("remove-directory-at"), &fd, &path)?;
+        let result = self.remove_directory(&fd, &place, &path).await;
+        self.end(asked, result)
+    }
+
+    async fn unlink_file_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
+        let (asked, place) = self.begin(descriptor!("unlink-file-at"), &fd, &path)?;
+        let result = self.unlink(&fd, &place, &path).await;
+        self.end(asked, result)
+    }
+
+    async fn set_times_at(
+        &mut self,
+        fd: Resource<Descriptor>,
+        _flags: PathFlags,
+        path: String,
+        atim: NewTimestamp,
+        mtim: NewTimestamp,
+    ) -> FsResult<()> {
+        let (asked, place) = self.begin(descriptor!("set-times-at"), &fd, &path)?;
+        let result = self.set_times_of(&fd, &place, &path, atim, mtim).await;
+        self.end(asked, result)
+    }
+
+    async fn symlink_at(&mut self, fd: Resource<Descriptor>, target: String, path: String) -> FsResult<()> {
+        let (asked, place) = self.begin(descriptor!("symlink-at"), &fd, &path)?;
+        let asked = asked.to((target.len() <= PATH_BYTES_MAX).then(|| target.clone()));
+        let result = self.symlink(&fd, &place, target, &path).await;
+        self.end(asked, result)
+    }
+
+    async fn link_at(
+        &mut self,
+        fd: Resource<Descriptor>,
+        flags: PathFlags,
+        path: String,
+        new_fd: Resource<Descriptor>,
+        new_path: String,
+    ) -> FsResult<()> {
+        let (asked, place) = self.begin(descriptor!("link-at"), &fd, &path)?;
+        let new_place = self.place(&new_fd)?;
+        let asked = asked.to(self.subject(&new_place, &new_path));
+        let result = self.link((&fd, &place, &path), flags, (&new_fd, &new_place, &new_path)).await;
+        self.end(asked, result)
+    }
+
+    async fn rename_at(
+        &mut self,
+        fd: Resource<Descriptor>,
+        path: String,
+        new_fd: Resource<Descriptor>,
+        new_path: String,
+    ) -> FsResult<()> {
+        let (asked, place) = self.begin(descriptor!("rename-at"), &fd, &path)?;
+        let new_place = self.place(&new_fd)?;
+        let asked = asked.to(self.subject(&new_place, &new_path));
+        let result = self.rename((&fd, &place, &path), (&new_fd, &new_place, &new_path)).await;
+        self.end(asked, result)
+    }
+}
+
+impl HostDirectoryEntryStream for Host {
+    async fn read_directory_entry(&mut self, stream: Resource<ReaddirIterator>) -> FsResult<Option<DirectoryEntry>> {
+        self.bound()?;
+        self.next_entry(&same(&stream))
+    }
+
+    fn drop(&mut self, stream: Resource<ReaddirIterator>) -> Result<()> {
+        self.bound()?;
+        self.drop_listing(&stream)
+    }
+}

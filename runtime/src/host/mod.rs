@@ -1,0 +1,313 @@
+//! The host layer: all that a guest can reach, each method in this order: bound it, tape it, call wasmtime's.
+//!
+//! It runs in a worker, on one thread, and may block it. Nothing here opens a path of the host's: folders come as
+//! descriptors. `wasi:sockets` and `wasi:http` are not linked.
+
+mod cli;
+mod clocks;
+mod filesystem_access;
+mod filesystem_change;
+mod filesystem_list;
+mod filesystem_open;
+mod filesystem_preopens;
+mod filesystem_types;
+mod io_error;
+mod io_poll;
+mod io_streams;
+mod meter;
+mod place;
+mod random;
+mod stop;
+mod tape;
+mod walk;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::sync::OnceLock;
+
+use claw_policy::Limits;
+use claw_policy::catalogue::Authority;
+use globset::GlobSet;
+use serde::{Deserialize, Serialize};
+use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
+use wasmtime::{Engine, Result, Store};
+use wasmtime_wasi::filesystem::{Dir, WasiFilesystemCtx, WasiFilesystemCtxView};
+use wasmtime_wasi::p2::bindings as wasi;
+use wasmtime_wasi::{FsPerms, OpenMode, WasiCtx};
+use wasmtime_wasi_io::bindings::wasi::io;
+
+pub use place::{Denied, Rule};
+pub use stop::{Budget, Limit, Stop};
+pub use tape::Call;
+
+/// Bytes that one host call may copy out of a guest. wasmtime's own default is 128 MiB.
+const HOSTCALL_BYTES_MAX: usize = 8 << 20;
+
+/// Every interface that [`link`] links, without its version, and what it gives. An import of any other is refused.
+/// Without a folder, those that give folders have to be in the capability's `inert`, and are empty then.
+pub const LINKED: &[(&str, Authority)] = &[
+    ("wasi:cli/environment", Authority::Inert),
+    ("wasi:cli/exit", Authority::Inert),
+    ("wasi:cli/stdin", Authority::Inert),
+    ("wasi:cli/stdout", Authority::Inert),
+    ("wasi:cli/stderr", Authority::Inert),
+    ("wasi:cli/terminal-input", Authority::Inert),
+    ("wasi:cli/terminal-output", Authority::Inert),
+    ("wasi:cli/terminal-stdin", Authority::Inert),
+    ("wasi:cli/terminal-stdout", Authority::Inert),
+    ("wasi:cli/terminal-stderr", Authority::Inert),
+    ("wasi:clocks/monotonic-clock", Authority::Inert),
+    ("wasi:clocks/wall-clock", Authority::Inert),
+    ("wasi:io/error", Authority::Inert),
+    ("wasi:io/poll", Authority::Inert),
+    ("wasi:io/streams", Authority::Inert),
+    ("wasi:random/random", Authority::Inert),
+    ("wasi:random/insecure", Authority::Inert),
+    ("wasi:random/insecure-seed", Authority::Inert),
+    ("wasi:filesystem/preopens", Authority::Folders),
+    ("wasi:filesystem/types", Authority::Folders),
+];
+
+/// What the interface `import`, named with its version or without, gives a guest.
+pub fn authority(import: &str) -> Authority {
+    let name = import.split_once('@').map_or(import, |(name, _)| name);
+    LINKED.iter().find(|(linked, _)| *linked == name).map_or(Authority::Unknown, |(_, authority)| *authority)
+}
+
+/// Adds all of [`LINKED`] to `linker`. Once for each capability, never for a step.
+///
+/// # Errors
+/// The linker has one of them already.
+pub fn link(linker: &mut Linker<Host>) -> Result<()> {
+    macro_rules! add {
+        ($($interface:path),* $(,)?) => {
+            $({ use $interface as interface; interface::add_to_linker::<Host, HasSelf<Host>>(linker, |host| host)?; })*
+        };
+    }
+    add! {
+        wasi::cli::environment, wasi::cli::exit, wasi::cli::stdin, wasi::cli::stdout, wasi::cli::stderr,
+        wasi::cli::terminal_input, wasi::cli::terminal_output,
+        wasi::cli::terminal_stdin, wasi::cli::terminal_stdout, wasi::cli::terminal_stderr,
+        wasi::clocks::monotonic_clock, wasi::clocks::wall_clock,
+        io::error, io::poll, io::streams,
+        wasi::random::random, wasi::random::insecure, wasi::random::insecure_seed,
+        wasi::filesystem::preopens, wasi::filesystem::types,
+    }
+    Ok(())
+}
+
+/// A granted folder.
+#[derive(Debug)]
+pub struct Folder {
+    /// Where the guest sees it: `/`, or `/<grant>`.
+    pub guest_path: String,
+    /// The folder itself, opened and checked by the parent.
+    pub dir: File,
+    /// Whether it may be written in; otherwise it is only read.
+    pub write: bool,
+    /// Whether names that start with a dot may be written.
+    pub dotfiles: bool,
+    /// What the files that are written have to match, as paths inside the folder (`src/a.md`), if the grant says so.
+    /// Build the globs with `literal_separator(true)`: otherwise `*.md` matches `src/a.md` too.
+    pub files: Option<GlobSet>,
+}
+
+/// What one step runs with.
+#[derive(Debug)]
+pub struct Settings {
+    /// The folders of its grants. None is fine: then the file system is empty.
+    pub folders: Vec<Folder>,
+    /// Its limits.
+    pub limits: Limits,
+    /// Bytes that the session may still write.
+    pub written_left: u64,
+    /// Files, folders and links that the session may still create.
+    pub files_left: u64,
+    /// What the guest's wall clock starts at, in milliseconds since 1970.
+    pub clock_ms: u64,
+    /// What its random numbers come from.
+    pub seed: [u8; 32],
+}
+
+/// What a step did, as the worker saw it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The calls with authority, in their order.
+    pub calls: Vec<Call>,
+    /// Calls with authority that came after those in `calls`, which are 16 MiB at most.
+    pub calls_left_out: u64,
+    /// What it printed, to both streams, in the order it came; cut at the limit `stdout`.
+    pub printed: Vec<u8>,
+    /// Whether something of that was dropped.
+    pub printed_cut: bool,
+    /// Bytes written to files, and holes made in them.
+    pub written: u64,
+    /// Files, folders and links created.
+    pub files: u64,
+    /// Most bytes that all memories had together.
+    pub peak_memory: u64,
+    /// All calls to the host.
+    pub host_calls: u64,
+    /// The first path that a rule refused. The guest got `not-permitted` and may have gone on: it explains a failure.
+    pub denied: Option<Denied>,
+}
+
+/// A granted folder, as it is handed out.
+struct Granted {
+    guest_path: String,
+    dir: Dir,
+    write: bool,
+    dotfiles: bool,
+    files: Option<GlobSet>,
+}
+
+/// The data of a step's store. Dropped with it after one call.
+pub struct Host {
+    table: ResourceTable,
+    files: WasiFilesystemCtx,
+    granted: Vec<Granted>,
+    places: place::Places,
+    limits: Limits,
+    meter: meter::Meter,
+    tape: tape::Tape,
+    clock: clocks::Clock,
+    random: random::Random,
+    printed: cli::Printed,
+    calls: u64,
+    written: Spent,
+    created: Spent,
+    /// Entries of listings that the guest holds.
+    listed: usize,
+    /// The numbers that stand for files and folders in `metadata-hash`, by wasmtime's hash.
+    identities: BTreeMap<u64, u64>,
+    denied: Option<Denied>,
+}
+
+/// What a step takes from a budget of the session.
+#[derive(Debug)]
+struct Spent {
+    budget: Budget,
+    left: u64,
+    spent: u64,
+}
+
+impl Spent {
+    fn new(budget: Budget, left: u64) -> Self {
+        Self { budget, left, spent: 0 }
+    }
+
+    /// Takes `amount`, before what it is for is done.
+    fn take(&mut self, amount: u64) -> Result<(), Stop> {
+        self.left = self.left.checked_sub(amount).ok_or(Stop::Budget(self.budget))?;
+        self.spent += amount;
+        Ok(())
+    }
+
+    /// Gives back `amount` of what was taken for something that did not happen.
+    fn give_back(&mut self, amount: u64) {
+        self.left += amount;
+        self.spent = self.spent.saturating_sub(amount);
+    }
+}
+
+impl Host {
+    /// A host for one step. Allows what `settings` say and denies all else: no environment, no arguments, a closed
+    /// standard input, no terminal, no network, no real clock, no real randomness. No system call is made.
+    pub fn new(settings: Settings) -> Self {
+        let Settings { folders, limits, written_left, files_left, clock_ms, seed } = settings;
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(usize::try_from(limits.handles).unwrap_or(usize::MAX));
+        Self {
+            table,
+            files: blocking_files(),
+            granted: folders.into_iter().map(Granted::new).collect(),
+            places: place::Places::default(),
+            meter: meter::Meter::new(limits.memory, limits.tables),
+            tape: tape::Tape::default(),
+            clock: clocks::Clock::new(clock_ms),
+            random: random::Random::new(seed),
+            printed: cli::Printed::new(limits.stdout),
+            calls: 0,
+            written: Spent::new(Budget::Written, written_left),
+            created: Spent::new(Budget::Files, files_left),
+            listed: 0,
+            identities: BTreeMap::new(),
+            denied: None,
+            limits,
+        }
+    }
+
+    /// What the step did, once its call has ended, however it ended.
+    pub fn report(self) -> Report {
+        let (calls, calls_left_out) = self.tape.into_calls();
+        let (printed, printed_cut) = self.printed.into_bytes();
+        Report {
+            calls,
+            calls_left_out,
+            printed,
+            printed_cut,
+            written: self.written.spent,
+            files: self.created.spent,
+            peak_memory: self.meter.peak_memory(),
+            host_calls: self.calls,
+            denied: self.denied,
+        }
+    }
+
+    /// Counts a call to the host. Every method begins with it.
+    fn bound(&mut self) -> Result<(), Stop> {
+        if self.calls >= self.limits.host_calls {
+            return Err(Stop::Limit(Limit::HostCalls));
+        }
+        self.calls += 1;
+        Ok(())
+    }
+
+    /// wasmtime's own implementation of `wasi:filesystem`, over the guest's handles.
+    fn wasmtime_files(&mut self) -> WasiFilesystemCtxView<'_> {
+        WasiFilesystemCtxView { ctx: &mut self.files, table: &mut self.table }
+    }
+}
+
+impl Granted {
+    fn new(folder: Folder) -> Self {
+        let Folder { guest_path, dir, write, dotfiles, files } = folder;
+        let (perms, mode) = match write {
+            true => (FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE),
+            false => (FsPerms::ReadOnly, OpenMode::READ),
+        };
+        Self { guest_path, dir: Dir::new(dir, perms, mode, true), write, dotfiles, files }
+    }
+}
+
+/// A store for one step, with `host`'s limits set on it. An async one: call into it with `call_async`.
+///
+/// # Errors
+/// The engine does not count fuel: it is not one of [`crate::engine::engine`]'s.
+pub fn store(engine: &Engine, host: Host) -> Result<Store<Host>> {
+    let Limits { fuel, time, handles, .. } = host.limits;
+    let mut store = Store::new(engine, host);
+    store.limiter(|host| &mut host.meter);
+    store.set_fuel(fuel)?;
+    store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
+    store.set_max_component_handles(usize::try_from(handles).unwrap_or(usize::MAX));
+    store.set_epoch_deadline(crate::engine::epochs(time));
+    store.epoch_deadline_trap();
+    Ok(store)
+}
+
+/// wasmtime's file system context, without folders, that works on the calling thread: a worker has no other to keep free,
+/// and hand-offs to tokio's threads cost six times the call. Built once, since its builder asks for random numbers.
+fn blocking_files() -> WasiFilesystemCtx {
+    static FILES: OnceLock<WasiFilesystemCtx> = OnceLock::new();
+    let build = || WasiCtx::builder().allow_blocking_current_thread(true).build().filesystem().clone();
+    FILES.get_or_init(build).clone()
+}
+
+/// The handle again: methods consume what they are given, and a table entry is found by its number alone.
+fn same<T: 'static>(handle: &Resource<T>) -> Resource<T> {
+    Resource::new_borrow(handle.rep())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! Where each handle points to: which folder, which path in it, how it was reached; and what was refused on the way.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Bytes of a path that is looked at; a longer one is `name-too-long`, as on Linux.
+pub(super) const PATH_BYTES_MAX: usize = 4096;
+
+/// What a descriptor stands for.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// Index of the folder it came from.
+    pub(super) folder: usize,
+    /// Path inside that folder, without `.` and `..`; empty is the folder itself.
+    pub(super) path: String,
+    /// A link lay on the way: `path` is not where it is, and nothing is written there.
+    pub(super) through_link: bool,
+    /// A file opened for writing. (Whether a folder may be written in is asked anew for each name in it.)
+    pub(super) written: bool,
+    /// It holds a descriptor of the system's; the granted folders themselves do not.
+    pub(super) opened: bool,
+}
+
+impl Place {
+    /// The granted folder with index `folder`.
+    pub(super) fn root(folder: usize) -> Self {
+        Self { folder, path: String::new(), through_link: false, written: false, opened: false }
+    }
+}
+
+/// What a handle that the guest holds is, as far as its table entry does not tell.
+#[derive(Debug)]
+pub(super) enum Held {
+    /// A file or folder.
+    Descriptor(Arc<Place>),
+    /// A stream that reads a file.
+    Input(Arc<Place>),
+    /// A stream that writes a file; `gap` is the bytes from the file's end to the stream's start, until it writes.
+    Output { place: Arc<Place>, gap: u64 },
+    /// Standard output or error.
+    Printed,
+}
+
+/// The held handles, by their number in the resource table, and how many files and folders they keep open.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    held: Vec<Option<Held>>,
+    open: u64,
+}
+
+impl Places {
+    /// Files and folders that are open: those whose last descriptor or stream is not dropped yet.
+    pub(super) fn open(&self) -> u64 {
+        self.open
+    }
+
+    /// Notes what the handle `rep` is.
+    pub(super) fn hold(&mut self, rep: u32, held: Held) {
+        if let Held::Descriptor(place) = &held
+            && place.opened
+        {
+            self.open += 1;
+        }
+        let index = rep as usize;
+        if self.held.len() <= index {
+            self.held.resize_with(index + 1, || None);
+        }
+        if let Some(entry) = self.held.get_mut(index) {
+            *entry = Some(held);
+        }
+    }
+
+    /// What the handle `rep` is.
+    pub(super) fn get(&self, rep: u32) -> Option<&Held> {
+        self.held.get(rep as usize)?.as_ref()
+    }
+
+    /// The same, to be changed.
+    pub(super) fn get_mut(&mut self, rep: u32) -> Option<&mut Held> {
+        self.held.get_mut(rep as usize)?.as_mut()
+    }
+
+    /// Forgets the handle `rep`, which was dropped.
+    pub(super) fn release(&mut self, rep: u32) {
+        let held = self.held.get_mut(rep as usize).and_then(Option::take);
+        if let Some(Held::Descriptor(place) | Held::Input(place) | Held::Output { place, .. }) = held
+            && place.opened
+            && Arc::strong_count(&place) == 1
+        {
+            self.open -= 1;
+        }
+    }
+}
+
+/// The path from `base`, both inside a folder, to what `path` names; `None` if that is outside the folder, by itself and
+/// whatever links there are.
+pub(super) fn join(base: &str, path: &str) -> Option<String> {
+    if path.starts_with('/') {
+        return None;
+    }
+    let mut parts: Vec<&str> = base.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            name => parts.push(name),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// Whether some name in `path`, which is one that [`join`] gave, starts with a dot.
+pub(super) fn hidden(path: &str) -> bool {
+    path.split('/').any(|name| name.starts_with('.'))
+}
+
+/// The rule that a path was refused by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// It leaves the folder, by itself or over a link.
+    Escape,
+    /// A name in it starts with a dot, and the grant has no `dotfiles`.
+    Hidden,
+    /// It matches none of the grant's `files`.
+    Files,
+    /// It is a device, a pipe or a socket.
+    SpecialFile,
+    /// A link would have to be followed to write there, or made that leads out.
+    Link,
+    /// The grant is for reading.
+    ReadOnly,
+}
+
+impl Rule {
+    /// Its name, in records and violations.
+    pub fn rule(self) -> &'static str {
+        match self {
+            Self::Escape => "path.escape",
+            Self::Hidden => "path.hidden",
+            Self::Files => "path.files",
+            Self::SpecialFile => "path.special-file",
+            Self::Link => "path.link",
+            Self::ReadOnly => "path.read-only",
+        }
+    }
+
+    /// What could be done about it.
+    pub fn help(self) -> &'static str {
+        match self {
+            Self::Escape => {
+                "a component reaches only what is inside its granted folders; a link must not lead out either"
+            }
+            Self::Hidden => "the grant's `dotfiles = true` would allow names that start with a dot",
+            Self::Files => "the grant's `files` lists the patterns of what may be written",
+            Self::SpecialFile => "only files and folders can be opened",
+            Self::Link => "write to the file itself; a link that is made must point inside its own folder",
+            Self::ReadOnly => "the grant's `access = \"write\"` would allow it",
+        }
+    }
+}
+
+/// What comes after `the path … `.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Escape => "leaves the granted folder",
+            Self::Hidden => "has a name that starts with a dot, and would be written",
+            Self::Files => "matches none of the grant's `files`, and would be written",
+            Self::SpecialFile => "is neither a file nor a folder",
+            Self::Link => "would be written over a link, or be a link that leads out",
+            Self::ReadOnly => "would be written, and the grant is for reading",
+        })
+    }
+}
+
+/// The first path of a step that was refused by a rule, and by which. What does not exist is not refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Denied {
+    /// As the guest sees it, from `/`, with what it asked for unchanged: `/notes/../../etc/passwd`.
+    pub path: String,
+    /// Why.
+    pub rule: Rule,
+}

@@ -1,0 +1,122 @@
+//! A run: one session, its record, and the door that every plan goes through.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+use std::path::PathBuf;
+
+use claw_audit::{Event, Host, Input, Record, RecordError, Status, StepLabel, Verdict};
+use claw_policy::{Document, Plan, Policy, Refusal, Session, ValidatedPlan, Violation};
+use serde_json::Value;
+
+use crate::execute::{ExecuteError, Outcome, Progress, Runtime, StepOutcome, unix_ms};
+
+/// A session with its record.
+#[derive(Debug)]
+pub struct Run {
+    policy: Arc<Policy>,
+    runtime: Runtime,
+    record: Record,
+    session: Option<Session>,
+}
+
+/// What came of a plan.
+#[derive(Debug)]
+pub struct PlanOutcome {
+    /// How it ended.
+    pub status: Status,
+    /// Why it was refused, or halted.
+    pub violations: Vec<Violation>,
+    /// The steps that started, in order.
+    pub steps: Vec<StepOutcome>,
+    /// The plan's answer, where every step is done.
+    pub answer: Option<Value>,
+}
+
+impl Run {
+    /// Opens a run: everything that its verdicts will depend on goes on record first.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub fn open(
+        policy: Arc<Policy>,
+        document: &Document,
+        session: Session,
+        runtime: Runtime,
+        mut record: Record,
+        engine: &str,
+    ) -> Result<Self, RecordError> {
+        let inputs = session.inputs().iter().map(|(name, bound)| {
+            Ok((name.to_string(), Input { value: record.store(bound.value.clone())?, label: bound.label.clone() }))
+        });
+        let open = Event::Open {
+            run: record.folder().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+            time: unix_ms(SystemTime::now()),
+            inputs: inputs.collect::<Result<_, RecordError>>()?,
+            policy: record.store(Value::String(document.text().to_owned()))?,
+            catalogue: runtime.components.catalogue(),
+            host: Host {
+                claw: env!("CARGO_PKG_VERSION").to_owned(),
+                engine: engine.to_owned(),
+                platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
+            },
+            seed: record.store_seed(&runtime.seed)?,
+        };
+        record.append(&open)?;
+        Ok(Self { policy, runtime, record, session: Some(session) })
+    }
+
+    /// Takes a plan's text through the door, and runs what passes.
+    ///
+    /// # Errors
+    /// When the record cannot be written: then nothing more is done.
+    pub fn submit(&mut self, text: &[u8], watch: &mut dyn FnMut(Progress<'_>)) -> Result<PlanOutcome, ExecuteError> {
+        let Some(session) = self.session.take() else {
+            let message = "the session is over: an earlier plan of it could not be recorded";
+            return Err(ExecuteError::Session(Violation::of_session(message).into()));
+        };
+        let kept = self.record.store(Value::String(String::from_utf8_lossy(text).into_owned()))?;
+        self.record.append(&Event::Plan { text: kept })?;
+        let verdict = Plan::parse(text, &self.policy.limits).and_then(|plan| self.policy.check(&session, plan, SystemTime::now()));
+        self.record.append(&verdict_event(&verdict))?;
+        match verdict {
+            Err(refusal) => {
+                self.session = Some(session);
+                self.record.write()?;
+                let violations = refusal.violations().to_vec();
+                Ok(PlanOutcome { status: Status::Refused, violations, steps: Vec::new(), answer: None })
+            }
+            Ok(plan) => {
+                let outcome = self.runtime.execute(session, plan, &mut self.record, watch)?;
+                let Outcome { session, status, steps, violations, answer } = outcome;
+                self.session = Some(session);
+                Ok(PlanOutcome { status, violations, steps, answer })
+            }
+        }
+    }
+
+    /// Ends the run. When this returns, everything is on disk; the record's folder is what is left of it.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub fn seal(self, status: Status) -> Result<PathBuf, RecordError> {
+        self.record.seal(status, unix_ms(SystemTime::now()))
+    }
+}
+
+fn verdict_event(verdict: &Result<ValidatedPlan, Refusal>) -> Event {
+    let (verdict, time, violations, steps) = match verdict {
+        Ok(plan) => {
+            let steps = plan.steps().iter().map(|step| StepLabel {
+                step: step.id().to_string(),
+                capability: step.capability().to_string(),
+                label: step.label().clone(),
+            });
+            (Verdict::Accepted, plan.checked_at(), Vec::new(), steps.collect())
+        }
+        Err(refusal) => {
+            let violations = refusal.violations().iter().map(Into::into).collect();
+            (Verdict::Refused, SystemTime::now(), violations, Vec::new())
+        }
+    };
+    Event::Verdict { verdict, time: unix_ms(time), violations, steps }
+}

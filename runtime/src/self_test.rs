@@ -1,0 +1,55 @@
+//! Whether a worker starts and runs a component on this machine, for `claw doctor`.
+
+use std::time::Duration;
+
+use crate::components::{Compiler, ComponentError};
+use crate::engine::Allocation;
+use crate::worker::{Call, Preparation, Worker, WorkerFault};
+
+/// The component that is tried. It imports nothing, so that what fails is the worker.
+const COMPONENT: &str = "builtin:json-query";
+
+/// Why a worker does not do its work here.
+#[derive(Debug, thiserror::Error)]
+pub enum SelfTestError {
+    /// The component cannot be compiled.
+    #[error(transparent)]
+    Component(#[from] ComponentError),
+    /// The worker cannot be started, or does not answer.
+    #[error("the worker: {0}")]
+    Worker(String),
+    /// The component did not give what it should.
+    #[error("the component gave something else: {0}")]
+    Output(String),
+}
+
+/// Starts a worker as every run does, and calls a component in it.
+///
+/// # Errors
+/// What does not work.
+pub fn self_test(compiler: &Compiler<'_>) -> Result<(), SelfTestError> {
+    let compiled = compiler.builtin(COMPONENT, &mut |_| {})?;
+    let failed = |fault: WorkerFault| SelfTestError::Worker(fault.to_string());
+    let limits = claw_policy::Limits::default();
+    let mut worker = Worker::start(compiler.program, limits.output_bytes).map_err(|error| SelfTestError::Worker(error.to_string()))?;
+    worker.open(Allocation::OnDemand, &[]).map_err(failed)?;
+    let digest = compiled.component.digest.clone();
+    worker.load(&digest, &compiled.artefact).map_err(failed)?;
+    let function = compiled.component.functions.first().ok_or_else(|| SelfTestError::Output("no function".to_owned()))?;
+    let preparation = Preparation {
+        capability: "self-test".to_owned(),
+        component: digest,
+        interface: function.interface.clone(),
+        function: function.name.clone(),
+        folders: Vec::new(),
+        limits,
+    };
+    worker.prepare(preparation).map_err(failed)?;
+    let arguments = vec![".[0] + 1".into(), "[41]".into()];
+    let call = Call { capability: "self-test".to_owned(), arguments, written_left: 0, files_left: 0, clock_ms: 0, seed: [0; 32] };
+    let ended = worker.call(call, Duration::from_secs(10), None).map_err(failed)?;
+    match ended.result {
+        Ok(output) if output.as_str().is_some_and(|text| text.trim() == "[42]") => Ok(()),
+        other => Err(SelfTestError::Output(format!("{other:?}"))),
+    }
+}

@@ -1,0 +1,172 @@
+//! From a component's bytes to its entry in the catalogue: what it exports, as the policy's types, and what it imports.
+
+use claw_policy::catalogue::{Component, Failure, Function, Import, Signature};
+use claw_policy::types::{Case, Field, Type};
+use wit_parser::decoding::{DecodedWasm, decode};
+use wit_parser::{Resolve, Type as Wit, TypeDefKind, WorldItem, WorldKey};
+
+use crate::host::authority;
+
+/// The deepest nesting of a type that a capability may have. Values are converted by recursion.
+const TYPE_DEPTH_MAX: usize = 32;
+/// The most parts of all types of one function: a short chain of types can name an enormous one.
+const TYPE_PARTS_MAX: usize = 10_000;
+
+/// Reads what a component exports and imports.
+///
+/// # Errors
+/// What is no component, in words.
+pub(crate) fn read(bytes: &[u8], digest: String) -> Result<Component, String> {
+    let (resolve, world) = match decode(bytes) {
+        Ok(DecodedWasm::Component(resolve, world)) => (resolve, world),
+        Ok(DecodedWasm::WitPackage(..)) => return Err("this is a WIT package, and no component".to_owned()),
+        Err(error) => return Err(format!("this is no component: {}", error.root_cause())),
+    };
+    let world = resolve.worlds.get(world).ok_or("the component has no world")?;
+    let mut functions = Vec::new();
+    for (key, item) in &world.exports {
+        match item {
+            WorldItem::Interface { id, .. } => {
+                let interface = interface_name(&resolve, key);
+                let exported = resolve.interfaces.get(*id).map(|interface| interface.functions.values()).into_iter().flatten();
+                functions.extend(exported.map(|function| export(&resolve, Some(interface.clone()), function)));
+            }
+            WorldItem::Function(function) => functions.push(export(&resolve, None, function)),
+            WorldItem::Type { .. } => {}
+        }
+    }
+    let mut imports = Vec::new();
+    for (key, item) in &world.imports {
+        let name = interface_name(&resolve, key);
+        let is_empty = match item {
+            // An interface of types alone is no authority, and nothing is linked for it.
+            WorldItem::Interface { id, .. } => resolve.interfaces.get(*id).is_some_and(|interface| {
+                let resources = interface.types.values().filter_map(|id| resolve.types.get(*id));
+                interface.functions.is_empty() && !resources.into_iter().any(|ty| matches!(ty.kind, TypeDefKind::Resource))
+            }),
+            WorldItem::Function(_) => false,
+            WorldItem::Type { .. } => true,
+        };
+        if !is_empty {
+            imports.push(Import { authority: authority(&name), name });
+        }
+    }
+    Ok(Component { digest, functions, imports, defaults: None })
+}
+
+fn interface_name(resolve: &Resolve, key: &WorldKey) -> String {
+    resolve.name_world_key(key)
+}
+
+fn export(resolve: &Resolve, interface: Option<String>, function: &wit_parser::Function) -> Function {
+    Function {
+        interface,
+        name: function.name.clone(),
+        docs: function.docs.contents.clone(),
+        signature: Reading { resolve, parts_left: TYPE_PARTS_MAX }.signature(function),
+    }
+}
+
+struct Reading<'r> {
+    resolve: &'r Resolve,
+    parts_left: usize,
+}
+
+impl Reading<'_> {
+    fn signature(&mut self, function: &wit_parser::Function) -> Result<Signature, String> {
+        if !matches!(function.kind, wit_parser::FunctionKind::Freestanding) {
+            return Err("it is a resource's, or asynchronous".to_owned());
+        }
+        let parameters = function.params.iter().map(|parameter| self.field(&parameter.name, parameter.ty, 0));
+        let parameters = parameters.collect::<Result<_, _>>()?;
+        let Some(result) = function.result else { return Ok(Signature { parameters, output: None, failure: None }) };
+        if let Wit::Id(id) = result
+            && let Some(TypeDefKind::Result(result)) = self.definition(id)
+        {
+            let side = |reading: &mut Self, ty: Option<Wit>| ty.map(|ty| reading.ty(ty, 0)).transpose();
+            let output = side(self, result.ok)?;
+            let failure = Some(Failure { ty: side(self, result.err)? });
+            return Ok(Signature { parameters, output, failure });
+        }
+        Ok(Signature { parameters, output: Some(self.ty(result, 0)?), failure: None })
+    }
+
+    fn field(&mut self, name: &str, ty: Wit, depth: usize) -> Result<Field, String> {
+        Ok(Field { name: name.to_owned(), ty: self.ty(ty, depth)? })
+    }
+
+    /// What an id stands for, behind all names that are given to it.
+    fn definition(&self, mut id: wit_parser::TypeId) -> Option<TypeDefKind> {
+        loop {
+            match &self.resolve.types.get(id)?.kind {
+                TypeDefKind::Type(Wit::Id(other)) => id = *other,
+                kind => return Some(kind.clone()),
+            }
+        }
+    }
+
+    fn ty(&mut self, ty: Wit, depth: usize) -> Result<Type, String> {
+        self.parts_left = self.parts_left.checked_sub(1).ok_or("its types have too many parts")?;
+        if depth > TYPE_DEPTH_MAX {
+            return Err("its types are nested too deep".to_owned());
+        }
+        let depth = depth + 1;
+        Ok(match ty {
+            Wit::Bool => Type::Bool,
+            Wit::U8 => Type::Unsigned(8),
+            Wit::U16 => Type::Unsigned(16),
+            Wit::U32 => Type::Unsigned(32),
+            Wit::U64 => Type::Unsigned(64),
+            Wit::S8 => Type::Signed(8),
+            Wit::S16 => Type::Signed(16),
+            Wit::S32 => Type::Signed(32),
+            Wit::S64 => Type::Signed(64),
+            Wit::F32 => Type::Float(32),
+            Wit::F64 => Type::Float(64),
+            Wit::Char => Type::Char,
+            Wit::String => Type::String,
+            Wit::ErrorContext => return Err("its types have an error-context".to_owned()),
+            Wit::Id(id) => match self.definition(id) {
+                Some(TypeDefKind::Type(plain)) => self.ty(plain, depth)?,
+                Some(kind) => self.compound(&kind, depth)?,
+                None => return Err("its types cannot be read".to_owned()),
+            },
+        })
+    }
+
+    fn compound(&mut self, kind: &TypeDefKind, depth: usize) -> Result<Type, String> {
+        Ok(match kind {
+            TypeDefKind::Record(record) => {
+                let fields = record.fields.iter().map(|field| self.field(&field.name, field.ty, depth));
+                Type::Record(fields.collect::<Result<_, _>>()?)
+            }
+            TypeDefKind::Tuple(tuple) => Type::Tuple(tuple.types.iter().map(|ty| self.ty(*ty, depth)).collect::<Result<_, _>>()?),
+            TypeDefKind::Variant(variant) => {
+                let cases = variant.cases.iter().map(|case| {
+                    Ok(Case { name: case.name.clone(), ty: case.ty.map(|ty| self.ty(ty, depth)).transpose()? })
+                });
+                Type::Variant(cases.collect::<Result<_, String>>()?)
+            }
+            TypeDefKind::Enum(cases) => Type::Enum(cases.cases.iter().map(|case| case.name.clone()).collect()),
+            TypeDefKind::Flags(flags) => Type::Flags(flags.flags.iter().map(|flag| flag.name.clone()).collect()),
+            TypeDefKind::Option(some) => match self.ty(*some, depth)? {
+                Type::Option(_) => return Err("its types have an option directly in an option, which JSON cannot tell apart".to_owned()),
+                some => Type::Option(Box::new(some)),
+            },
+            TypeDefKind::Result(result) => {
+                let mut side = |ty: Option<Wit>| ty.map(|ty| self.ty(ty, depth).map(Box::new)).transpose();
+                let ok = side(result.ok)?;
+                Type::Result(ok, side(result.err)?)
+            }
+            TypeDefKind::List(Wit::U8) => Type::Bytes,
+            TypeDefKind::List(item) => match self.ty(*item, depth)? {
+                Type::Unsigned(8) => Type::Bytes,
+                item => Type::List(Box::new(item)),
+            },
+            TypeDefKind::Resource | TypeDefKind::Handle(_) => return Err("its types have a resource".to_owned()),
+            TypeDefKind::Future(_) | TypeDefKind::Stream(_) => return Err("its types have a future or stream".to_owned()),
+            TypeDefKind::Map(..) | TypeDefKind::FixedLengthList(..) => return Err("its types have a map or a list of fixed length".to_owned()),
+            TypeDefKind::Type(_) | TypeDefKind::Unknown => return Err("its types cannot be read".to_owned()),
+        })
+    }
+}

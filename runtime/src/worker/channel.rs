@@ -1,0 +1,191 @@
+//! Messages over the one socket between parent and worker: frames, with descriptors beside them.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The most descriptors of one message.
+const DESCRIPTORS_MAX: usize = 64;
+const HEADER_BYTES: usize = 16;
+/// What is read at least, and at most, at once: memory is taken as bytes come, not as the other end announces them.
+const READ_BYTES_MIN: usize = 4 << 10;
+const READ_BYTES_MAX: usize = 1 << 20;
+
+/// One end of the socket.
+#[derive(Debug)]
+pub(super) struct Channel {
+    socket: OwnedFd,
+    /// The most bytes of a message that is received, with what comes along.
+    bytes_max: u64,
+    read: Vec<u8>,
+    descriptors: VecDeque<OwnedFd>,
+}
+
+/// A message as it arrived.
+#[derive(Debug)]
+pub(super) struct Received<M> {
+    pub(super) message: M,
+    pub(super) payload: Vec<u8>,
+    pub(super) descriptors: Vec<OwnedFd>,
+}
+
+/// Until when a message is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wait<'f> {
+    /// No longer than this.
+    pub(super) until: Option<Instant>,
+    /// No longer than until this can be read.
+    pub(super) interrupt: Option<BorrowedFd<'f>>,
+}
+
+/// Why no message came.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ChannelError {
+    /// The deadline passed.
+    #[error("no answer in time")]
+    Deadline,
+    /// The user interrupted.
+    #[error("interrupted")]
+    Interrupted,
+    /// The other end is gone.
+    #[error("the other end is closed")]
+    Closed,
+    /// The other end sent what is no message.
+    #[error("what came is no message")]
+    Malformed,
+    /// The socket failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl From<Errno> for ChannelError {
+    fn from(error: Errno) -> Self {
+        match error {
+            Errno::PIPE | Errno::CONNRESET => Self::Closed,
+            other => Self::Io(other.into()),
+        }
+    }
+}
+
+impl Channel {
+    pub(super) fn new(socket: OwnedFd, bytes_max: u64) -> Self {
+        Self { socket, bytes_max, read: Vec::new(), descriptors: VecDeque::new() }
+    }
+
+    /// Sends a message, with bytes and descriptors beside it.
+    pub(super) fn send(&self, message: &impl Serialize, payload: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<(), ChannelError> {
+        let mut frame = vec![0; HEADER_BYTES];
+        serde_json::to_writer(&mut frame, message).map_err(io::Error::from)?;
+        let length = (frame.len() - HEADER_BYTES) as u64;
+        for (slot, byte) in frame.iter_mut().zip(length.to_be_bytes().into_iter().chain((payload.len() as u64).to_be_bytes())) {
+            *slot = byte;
+        }
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if !descriptors.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
+            return Err(io::Error::from(io::ErrorKind::InvalidInput).into());
+        }
+        let (mut frame, mut payload) = (frame.as_slice(), payload);
+        while !(frame.is_empty() && payload.is_empty()) {
+            let parts = [IoSlice::new(frame), IoSlice::new(payload)];
+            let sent = match sendmsg(&self.socket, &parts, &mut ancillary, SendFlags::NOSIGNAL) {
+                Ok(sent) => sent,
+                Err(Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            // They went with the first byte.
+            ancillary.clear();
+            let of_frame = sent.min(frame.len());
+            frame = frame.get(of_frame..).unwrap_or_default();
+            payload = payload.get(sent - of_frame..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// Waits for the next message.
+    pub(super) fn receive<M: DeserializeOwned>(&mut self, wait: Wait<'_>) -> Result<Received<M>, ChannelError> {
+        self.fill(HEADER_BYTES, wait)?;
+        let (message, payload) = header(&self.read, self.bytes_max).ok_or(ChannelError::Malformed)?;
+        self.fill(HEADER_BYTES + message + payload, wait)?;
+        let rest = self.read.split_off(HEADER_BYTES + message + payload);
+        let mut frame = std::mem::replace(&mut self.read, rest);
+        let payload = frame.split_off(HEADER_BYTES + message);
+        let message = frame.get(HEADER_BYTES..).and_then(|bytes| serde_json::from_slice(bytes).ok()).ok_or(ChannelError::Malformed)?;
+        Ok(Received { message, payload, descriptors: self.descriptors.drain(..).collect() })
+    }
+
+    fn fill(&mut self, bytes: usize, wait: Wait<'_>) -> Result<(), ChannelError> {
+        while self.read.len() < bytes {
+            self.ready(wait)?;
+            let held = self.read.len();
+            self.read.resize(held + (bytes - held).clamp(READ_BYTES_MIN, READ_BYTES_MAX), 0);
+            let received = self.read_some(held);
+            self.read.truncate(held + received.as_ref().copied().unwrap_or(0));
+            match received {
+                Ok(0) => return Err(ChannelError::Closed),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn read_some(&mut self, held: usize) -> Result<usize, Errno> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let free = self.read.get_mut(held..).unwrap_or_default();
+        let received = recvmsg(&self.socket, &mut [IoSliceMut::new(free)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+        for message in ancillary.drain() {
+            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+                self.descriptors.extend(descriptors);
+            }
+        }
+        Ok(received.bytes)
+    }
+
+    /// Returns when the socket can be read.
+    fn ready(&self, wait: Wait<'_>) -> Result<(), ChannelError> {
+        if wait.until.is_none() && wait.interrupt.is_none() {
+            return Ok(());
+        }
+        let mut watched = vec![PollFd::new(&self.socket, PollFlags::IN)];
+        watched.extend(wait.interrupt.as_ref().map(|interrupt| PollFd::new(interrupt, PollFlags::IN)));
+        loop {
+            let left = wait.until.map(|until| until.saturating_duration_since(Instant::now()));
+            let left = left.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) });
+            match poll(&mut watched, left.as_ref()) {
+                Ok(0) => return Err(ChannelError::Deadline),
+                Ok(_) if watched.get(1).is_some_and(|interrupt| !interrupt.revents().is_empty()) => return Err(ChannelError::Interrupted),
+                Ok(_) => return Ok(()),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+impl AsFd for Channel {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// The lengths of a message and of what comes with it, where they are within bounds.
+fn header(bytes: &[u8], bytes_max: u64) -> Option<(usize, usize)> {
+    let length = |range: std::ops::Range<usize>| Some(u64::from_be_bytes(bytes.get(range)?.try_into().ok()?));
+    let (message, payload) = (length(0..8)?, length(8..16)?);
+    if message.checked_add(payload)? > bytes_max {
+        return None;
+    }
+    Some((usize::try_from(message).ok()?, usize::try_from(payload).ok()?))
+}

@@ -1,0 +1,188 @@
+//! A worker process, from the parent's side: started, given descriptors, asked, and killed at the deadline.
+
+mod channel;
+mod protocol;
+mod serve;
+
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use claw_policy::catalogue::Component;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+use channel::{Channel, ChannelError, Received, Wait};
+use protocol::{Reply, Request};
+
+use crate::engine::Allocation;
+
+pub(crate) use protocol::{Call, CallFailure, Ended, FolderUse, Preparation};
+pub use serve::serve;
+
+/// The argument that makes the program a worker. Nothing else about a worker is on its command line or in its environment.
+pub const WORKER_ARGUMENT: &str = "__worker";
+
+/// How long a worker may take to load and link what it is given.
+const LOAD_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long a worker may take to compile one component.
+const COMPILE_TIME_MAX: Duration = Duration::from_secs(150);
+/// The most bytes of a compiled component.
+const ARTEFACT_BYTES_MAX: u64 = 1 << 30;
+/// What a reply has besides its output: fuel, calls, what was printed.
+const REPORT_BYTES_MAX: u64 = 64 << 20;
+
+/// A worker process. Dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    child: Child,
+    channel: Channel,
+}
+
+/// A worker that did not answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WorkerFault {
+    /// The deadline passed, and it was killed.
+    #[error("it was killed at its deadline")]
+    Deadline,
+    /// The user interrupted, and it was killed.
+    #[error("it was interrupted")]
+    Interrupted,
+    /// It ended by itself.
+    #[error("its process ended: {0}")]
+    Died(String),
+    /// It refused what it was given.
+    #[error("{0}")]
+    Refused(String),
+    /// It could not be started, or what it said is no answer.
+    #[error("its process does not work: {0}")]
+    Broken(String),
+}
+
+impl Worker {
+    /// Starts the program `program` again as a worker: no environment, no arguments, no descriptors but its socket.
+    ///
+    /// # Ambient Authority
+    /// Starts a process.
+    pub(crate) fn start(program: &Path, output_bytes_max: u64) -> io::Result<Self> {
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        let mut command = Command::new(program);
+        command.arg(WORKER_ARGUMENT).env_clear().current_dir("/").stdin(Stdio::from(theirs)).stdout(Stdio::null());
+        command.stderr(Stdio::null());
+        // A group of its own: Ctrl-C at a terminal goes to the parent, which kills the worker and seals the record.
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let child = command.spawn()?;
+        let bytes_max = output_bytes_max.saturating_mul(2).saturating_add(REPORT_BYTES_MAX);
+        Ok(Self { child, channel: Channel::new(ours, bytes_max) })
+    }
+
+    /// Reads and compiles a component in a worker of its own.
+    pub(crate) fn compile(program: &Path, bytes: &[u8], digest: &str) -> Result<(Component, Vec<u8>), WorkerFault> {
+        let mut worker = Self::start(program, ARTEFACT_BYTES_MAX).map_err(|error| WorkerFault::Broken(error.to_string()))?;
+        let request = Request::Compile { digest: digest.to_owned() };
+        match worker.ask(&request, bytes, &[], within(COMPILE_TIME_MAX))? {
+            (Reply::Compiled(component), artefact) => Ok((*component, artefact)),
+            (other, _) => Err(unexpected(other)),
+        }
+    }
+
+    /// Hands over the folders that its guests may be given, in the order in which [`Preparation`] counts them.
+    pub(crate) fn open(&mut self, allocation: Allocation, folders: &[BorrowedFd<'_>]) -> Result<(), WorkerFault> {
+        self.ready(&Request::Open { allocation }, &[], folders)
+    }
+
+    /// Hands over a compiled component whose bytes are authenticated.
+    pub(crate) fn load(&mut self, digest: &str, artefact: &[u8]) -> Result<(), WorkerFault> {
+        self.ready(&Request::Load { digest: digest.to_owned() }, artefact, &[])
+    }
+
+    /// Makes a capability ready to be called.
+    pub(crate) fn prepare(&mut self, preparation: Preparation) -> Result<(), WorkerFault> {
+        self.ready(&Request::Prepare(preparation), &[], &[])
+    }
+
+    /// Calls a capability, and kills the worker when the time is up.
+    pub(crate) fn call(&mut self, call: Call, time: Duration, interrupt: Option<BorrowedFd<'_>>) -> Result<Ended, WorkerFault> {
+        let wait = Wait { until: Some(Instant::now() + time), interrupt };
+        match self.ask(&Request::Call(call), &[], &[], wait)? {
+            (Reply::Ended(ended), _) => Ok(*ended),
+            (other, _) => Err(unexpected(other)),
+        }
+    }
+
+    fn ready(&mut self, request: &Request, payload: &[u8], folders: &[BorrowedFd<'_>]) -> Result<(), WorkerFault> {
+        match self.ask(request, payload, folders, within(LOAD_TIME_MAX))? {
+            (Reply::Ready, _) => Ok(()),
+            (other, _) => Err(unexpected(other)),
+        }
+    }
+
+    fn ask(
+        &mut self,
+        request: &Request,
+        payload: &[u8],
+        descriptors: &[BorrowedFd<'_>],
+        wait: Wait<'_>,
+    ) -> Result<(Reply, Vec<u8>), WorkerFault> {
+        let answer = self.channel.send(request, payload, descriptors).and_then(|()| self.channel.receive::<Reply>(wait));
+        match answer {
+            // A worker sends no descriptors; what it sent all the same is closed here.
+            Ok(Received { message, payload, descriptors: _ }) => Ok((message, payload)),
+            Err(error) => {
+                let died = matches!(error, ChannelError::Closed).then(|| self.exit_status());
+                self.kill();
+                Err(match error {
+                    ChannelError::Deadline => WorkerFault::Deadline,
+                    ChannelError::Interrupted => WorkerFault::Interrupted,
+                    ChannelError::Closed => WorkerFault::Died(died.unwrap_or_default()),
+                    ChannelError::Malformed | ChannelError::Io(_) => WorkerFault::Broken(error.to_string()),
+                })
+            }
+        }
+    }
+
+    /// How its process ended; it has closed its socket, so this is about to be known.
+    fn exit_status(&mut self) -> String {
+        for _ in 0..50 {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return status.to_string(),
+                Ok(None) => std::thread::sleep(Duration::from_millis(2)),
+                Err(error) => return error.to_string(),
+            }
+        }
+        "it closed its socket".to_owned()
+    }
+
+    fn kill(&mut self) {
+        // It may have ended by itself, and then there is nothing to kill.
+        let _already_gone = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn within(time: Duration) -> Wait<'static> {
+    Wait { until: Some(Instant::now() + time), interrupt: None }
+}
+
+fn unexpected(reply: Reply) -> WorkerFault {
+    match reply {
+        Reply::Refused(why) => WorkerFault::Refused(why),
+        _ => WorkerFault::Broken("it answered something else".to_owned()),
+    }
+}
+
+/// The socket that a worker has as its standard input.
+///
+/// # Errors
+/// When standard input cannot be had.
+pub fn worker_socket() -> io::Result<OwnedFd> {
+    use std::os::fd::AsFd as _;
+    io::stdin().as_fd().try_clone_to_owned()
+}

@@ -1,0 +1,115 @@
+//! What parent and worker say to each other.
+
+use std::fmt;
+
+use claw_policy::Limits;
+use claw_policy::catalogue::Component;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::engine::Allocation;
+use crate::host::{Report, Stop};
+
+/// From the parent.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Request {
+    /// Reads and compiles the component that comes along.
+    Compile { digest: String },
+    /// Takes the folders that come along as descriptors. Said once, before anything is loaded.
+    Open { allocation: Allocation },
+    /// Takes the compiled component that comes along.
+    Load { digest: String },
+    /// Makes a capability ready to be called.
+    Prepare(Preparation),
+    /// Calls a capability.
+    Call(Call),
+}
+
+/// What stays the same between the calls of a capability.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Preparation {
+    pub(crate) capability: String,
+    pub(crate) component: String,
+    pub(crate) interface: Option<String>,
+    pub(crate) function: String,
+    pub(crate) folders: Vec<FolderUse>,
+    pub(crate) limits: Limits,
+}
+
+/// A folder as one capability sees it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct FolderUse {
+    /// Which of the descriptors that came first.
+    pub(crate) descriptor: usize,
+    pub(crate) guest_path: String,
+    pub(crate) write: bool,
+    pub(crate) dotfiles: bool,
+    pub(crate) files: Option<Vec<String>>,
+}
+
+/// One call.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Call {
+    pub(crate) capability: String,
+    pub(crate) arguments: Vec<Value>,
+    pub(crate) written_left: u64,
+    pub(crate) files_left: u64,
+    /// The base of the guest's wall clock: unix time in milliseconds.
+    pub(crate) clock_ms: u64,
+    pub(crate) seed: [u8; 32],
+}
+
+/// From the worker.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Reply {
+    /// What the component is; its artefact comes along.
+    Compiled(Box<Component>),
+    /// It is ready.
+    Ready,
+    /// It cannot be: in words.
+    Refused(String),
+    /// The call has ended.
+    Ended(Box<Ended>),
+}
+
+/// How a call ended, in the worker's word.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Ended {
+    pub(crate) result: Result<Value, CallFailure>,
+    pub(crate) fuel: u64,
+    pub(crate) report: Report,
+}
+
+/// Why a call gave no output.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum CallFailure {
+    /// The function returned an error: its JSON.
+    Returned(Value),
+    /// The host stopped it, or it trapped.
+    Stopped(Stop),
+    /// Its output has no JSON, or its arguments have no value.
+    Value(String),
+    /// Its output is over the limit.
+    TooLong { bytes: u64 },
+}
+
+impl fmt::Display for CallFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Returned(Value::String(text)) => f.write_str(text),
+            Self::Returned(Value::Null) => f.write_str("the capability failed, and did not say why"),
+            Self::Returned(Value::Object(object)) if object.contains_key("tag") => {
+                let part = |key: &str| object.get(key).and_then(Value::as_str);
+                match (part("tag"), object.get("value")) {
+                    (Some(tag), Some(Value::String(text))) => write!(f, "{tag}: {text}"),
+                    (Some(tag), None) => f.write_str(tag),
+                    (_, _) => write!(f, "{}", Value::Object(object.clone())),
+                }
+            }
+            Self::Returned(value) => write!(f, "{value}"),
+            Self::Stopped(stop) => write!(f, "{stop}"),
+            Self::Value(text) => f.write_str(text),
+            Self::TooLong { bytes } => write!(f, "the output is {bytes} bytes of JSON"),
+        }
+    }
+}

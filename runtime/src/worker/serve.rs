@@ -1,0 +1,217 @@
+//! The worker: the same program started again, which runs guests and nothing else.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::os::fd::OwnedFd;
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
+use wasmtime::Engine;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, Val};
+
+use super::channel::{Channel, ChannelError, Received, Wait};
+use super::protocol::{Call, CallFailure, Ended, FolderUse, Preparation, Reply, Request};
+use crate::engine::{self, Allocation};
+use crate::host::{self, Folder, Host, Settings, Stop};
+use crate::{artefact, signature, value};
+
+/// The most bytes of one message from the parent: a component or its artefact.
+const REQUEST_BYTES_MAX: u64 = 1 << 30;
+/// The most bytes of address space of a worker that compiles.
+const COMPILE_ADDRESS_BYTES_MAX: u64 = 8 << 30;
+/// The most seconds of processor time of a worker that compiles.
+const COMPILE_CPU_SECONDS_MAX: u64 = 120;
+
+/// Runs a worker over the socket that is its standard input, until the parent closes it.
+///
+/// # Errors
+/// When the socket or the engine fails. There is nobody to tell but the exit code.
+pub fn serve(socket: OwnedFd) -> Result<(), Box<dyn std::error::Error>> {
+    // The parent kills its worker; this is for when the parent itself is killed.
+    #[cfg(target_os = "linux")]
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    limit(Resource::Core, 0)?;
+    let mut channel = Channel::new(socket, REQUEST_BYTES_MAX);
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let mut worker: Option<Worker> = None;
+    loop {
+        let received = match channel.receive(Wait { until: None, interrupt: None }) {
+            Ok(received) => received,
+            Err(ChannelError::Closed) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let Received { message, payload, descriptors } = received;
+        let (reply, payload) = match (message, &mut worker) {
+            (Request::Compile { digest }, _) => compile(&payload, digest)?,
+            (Request::Open { allocation }, worker) => {
+                *worker = Some(Worker::new(allocation, descriptors)?);
+                (Reply::Ready, Vec::new())
+            }
+            (Request::Load { digest }, Some(worker)) => (worker.load(digest, &payload), Vec::new()),
+            (Request::Prepare(preparation), Some(worker)) => (worker.prepare(preparation), Vec::new()),
+            (Request::Call(call), Some(worker)) => (runtime.block_on(worker.call(call))?, Vec::new()),
+            (_, None) => (Reply::Refused("the worker has not been opened".to_owned()), Vec::new()),
+        };
+        channel.send(&reply, &payload, &[])?;
+    }
+}
+
+fn limit(resource: Resource, most: u64) -> Result<(), rustix::io::Errno> {
+    setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
+}
+
+/// Reads and compiles a component. A worker that compiles does nothing else: its limits are low.
+fn compile(bytes: &[u8], digest: String) -> Result<(Reply, Vec<u8>), Box<dyn std::error::Error>> {
+    limit(Resource::As, COMPILE_ADDRESS_BYTES_MAX)?;
+    limit(Resource::Cpu, COMPILE_CPU_SECONDS_MAX)?;
+    let component = match signature::read(bytes, digest) {
+        Ok(component) => component,
+        Err(why) => return Ok((Reply::Refused(why), Vec::new())),
+    };
+    let engine = engine::engine(Allocation::OnDemand)?;
+    match engine.precompile_component(bytes) {
+        Ok(artefact) => Ok((Reply::Compiled(Box::new(component)), artefact)),
+        Err(error) => Ok((Reply::Refused(format!("the component does not compile: {}", error.root_cause())), Vec::new())),
+    }
+}
+
+struct Worker {
+    engine: Engine,
+    linker: Linker<Host>,
+    folders: Vec<File>,
+    components: HashMap<String, InstancePre<Host>>,
+    prepared: HashMap<String, Prepared>,
+}
+
+/// A capability that is ready to be called.
+struct Prepared {
+    instance: InstancePre<Host>,
+    function: ComponentExportIndex,
+    folders: Vec<(FolderUse, Option<GlobSet>)>,
+    limits: claw_policy::Limits,
+}
+
+impl Worker {
+    fn new(allocation: Allocation, folders: Vec<OwnedFd>) -> wasmtime::Result<Self> {
+        let engine = engine::engine(allocation)?;
+        engine::tick(&engine)?;
+        let mut linker = Linker::new(&engine);
+        host::link(&mut linker)?;
+        let folders = folders.into_iter().map(File::from).collect();
+        Ok(Self { engine, linker, folders, components: HashMap::new(), prepared: HashMap::new() })
+    }
+
+    fn load(&mut self, digest: String, artefact: &[u8]) -> Reply {
+        let instance = artefact::load_authenticated(&self.engine, artefact).and_then(|component| self.linker.instantiate_pre(&component));
+        match instance {
+            Ok(instance) => {
+                self.components.insert(digest, instance);
+                Reply::Ready
+            }
+            Err(error) => Reply::Refused(format!("the component cannot be linked: {}", error.root_cause())),
+        }
+    }
+
+    fn prepare(&mut self, preparation: Preparation) -> Reply {
+        let Preparation { capability, component, interface, function, folders, limits } = preparation;
+        let Some(instance) = self.components.get(&component).cloned() else {
+            return Reply::Refused("the component has not been loaded".to_owned());
+        };
+        let Some(function) = export(instance.component(), interface.as_deref(), &function) else {
+            return Reply::Refused("the component does not export the function".to_owned());
+        };
+        let folders = folders.into_iter().map(|folder| Ok((globs(folder.files.as_deref())?, folder)));
+        match folders.map(|folder| folder.map(|(globs, folder)| (folder, globs))).collect::<Result<Vec<_>, globset::Error>>() {
+            Ok(folders) => {
+                self.prepared.insert(capability, Prepared { instance, function, folders, limits });
+                Reply::Ready
+            }
+            Err(error) => Reply::Refused(error.to_string()),
+        }
+    }
+
+    /// One call, in a store that is made for it and thrown away after it.
+    async fn call(&self, call: Call) -> Result<Reply, Box<dyn std::error::Error>> {
+        let Call { capability, arguments, written_left, files_left, clock_ms, seed } = call;
+        let Some(prepared) = self.prepared.get(&capability) else {
+            return Ok(Reply::Refused("the capability has not been prepared".to_owned()));
+        };
+        let folders = prepared.folders.iter().map(|(folder, globs)| self.folder(folder, globs)).collect::<Result<_, _>>()?;
+        let limits = prepared.limits.clone();
+        let (fuel, output_bytes) = (limits.fuel, limits.output_bytes);
+        let host = Host::new(Settings { folders, limits, written_left, files_left, clock_ms, seed });
+        let mut store = host::store(&self.engine, host)?;
+        let result = match prepared.run(&mut store, &arguments).await {
+            Ok(result) => result,
+            Err(error) => Err(CallFailure::Stopped(Stop::of(&error, store.data()))),
+        };
+        let fuel = fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+        let report = store.into_data().report();
+        let result = result.and_then(|output| bounded(output, output_bytes));
+        Ok(Reply::Ended(Box::new(Ended { result, fuel, report })))
+    }
+
+    fn folder(&self, folder: &FolderUse, globs: &Option<GlobSet>) -> std::io::Result<Folder> {
+        let dir = self.folders.get(folder.descriptor).ok_or(std::io::ErrorKind::NotFound)?.try_clone()?;
+        Ok(Folder { guest_path: folder.guest_path.clone(), dir, write: folder.write, dotfiles: folder.dotfiles, files: globs.clone() })
+    }
+}
+
+impl Prepared {
+    async fn run(
+        &self,
+        store: &mut wasmtime::Store<Host>,
+        arguments: &[serde_json::Value],
+    ) -> wasmtime::Result<Result<serde_json::Value, CallFailure>> {
+        let instance = self.instance.instantiate_async(&mut *store).await?;
+        let Some(function) = instance.get_func(&mut *store, self.function) else {
+            return Ok(Err(CallFailure::Value("the component does not export the function".to_owned())));
+        };
+        let ty = function.ty(&*store);
+        let arguments = ty.params().zip(arguments).map(|((_, ty), argument)| value::to_val(argument, &ty));
+        let arguments = match arguments.collect::<Result<Vec<Val>, _>>() {
+            Ok(arguments) => arguments,
+            Err(fault) => return Ok(Err(CallFailure::Value(fault.to_string()))),
+        };
+        let mut results = vec![Val::Bool(false); ty.results().len()];
+        function.call_async(&mut *store, &arguments, &mut results).await?;
+        let no_json = |fault: value::ValueFault| CallFailure::Value(fault.to_string());
+        Ok(match (results.first(), ty.results().next()) {
+            (Some(Val::Result(result)), Some(wasmtime::component::Type::Result(ty))) => match result {
+                Ok(output) => value::payload(output.as_deref(), ty.ok().as_ref()).map_err(no_json),
+                Err(error) => {
+                    Err(value::payload(error.as_deref(), ty.err().as_ref()).map_or_else(no_json, CallFailure::Returned))
+                }
+            },
+            (Some(output), Some(ty)) => value::to_json(output, &ty).map_err(no_json),
+            _ => Ok(serde_json::Value::Null),
+        })
+    }
+}
+
+fn export(component: &Component, interface: Option<&str>, function: &str) -> Option<ComponentExportIndex> {
+    let interface = match interface {
+        Some(interface) => Some(component.get_export_index(None, interface)?),
+        None => None,
+    };
+    match component.get_export(interface.as_ref(), function)? {
+        (ComponentItem::ComponentFunc(_), index) => Some(index),
+        _ => None,
+    }
+}
+
+fn globs(patterns: Option<&[String]>) -> Result<Option<GlobSet>, globset::Error> {
+    let Some(patterns) = patterns else { return Ok(None) };
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        set.add(GlobBuilder::new(pattern).literal_separator(true).build()?);
+    }
+    set.build().map(Some)
+}
+
+/// The output, where its JSON is within the limit `output-bytes`.
+fn bounded(output: serde_json::Value, most: u64) -> Result<serde_json::Value, CallFailure> {
+    let bytes = serde_json::to_vec(&output).map_or(u64::MAX, |json| json.len() as u64);
+    if bytes > most { Err(CallFailure::TooLong { bytes }) } else { Ok(output) }
+}

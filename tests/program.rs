@@ -1,0 +1,135 @@
+//! The program as its users run it: built, in a home of its own, with what it prints and leaves.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// The root of the repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository is there")
+}
+
+/// The program. Cargo builds it with these tests, from what is here now.
+pub fn program() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_claw"))
+}
+
+/// A folder for one test, and a home for the program that its tests share, so that components are compiled once.
+pub struct Place {
+    folder: tempfile::TempDir,
+    home: PathBuf,
+}
+
+/// What a run of the program left.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let home = program().parent().expect("a file is in a folder").join("test-home");
+        std::fs::create_dir_all(&home).expect("a home can be made");
+        Self { folder: tempfile::tempdir().expect("a folder can be made"), home }
+    }
+
+    /// A place whose program has a home of its own: no cache, no records.
+    pub fn with_own_home() -> Self {
+        let place = Self::new();
+        let home = place.path("home");
+        Self { home, ..place }
+    }
+
+    /// A copy of an example of the repository, without what earlier runs wrote.
+    pub fn with_example(name: &str) -> Self {
+        let place = Self::new();
+        copy(&repository().join("examples").join(name), place.folder.path());
+        place
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// Writes a file, with the folders that it is in.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("folders can be made");
+        std::fs::write(&path, content).expect("files can be written");
+        path
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).expect("the file is there")
+    }
+
+    /// The program, about to run in this folder, with nothing of the caller's environment.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command.args(arguments).current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
+        command.env("HOME", &self.home);
+        command
+    }
+
+    /// Runs the program.
+    pub fn claw(&self, arguments: &[&str]) -> Ran {
+        Ran::from(self.command(arguments).output().expect("the program starts"))
+    }
+
+    /// Runs the program, and reads the one JSON document that it prints.
+    pub fn json(&self, arguments: &[&str]) -> (Option<i32>, Value) {
+        let ran = self.claw(&[arguments, &["--json"]].concat());
+        let document = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
+        (ran.code, document)
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("what is printed is UTF-8");
+        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+/// The rules and places of what a document reports.
+pub fn violations(document: &Value) -> Vec<(String, String)> {
+    let violations = document["violations"].as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    violations.iter().map(|violation| (text(&violation["rule"]), text(&violation["at"]))).collect()
+}
+
+/// The events of a record, each line parsed.
+pub fn events(record: &Path) -> Vec<Value> {
+    let log = std::fs::read_to_string(record.join("log.jsonl")).expect("the record has a log");
+    log.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("the example is there") {
+        let entry = entry.expect("it can be read");
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type().expect("it has a type");
+        if kind.is_symlink() {
+            let link = std::fs::read_link(&source).expect("links can be read");
+            std::os::unix::fs::symlink(link, target).expect("links can be made");
+        } else if kind.is_dir() && entry.file_name() != "out" && entry.file_name() != "public" {
+            std::fs::create_dir(&target).expect("folders can be made");
+            copy(&source, &target);
+        } else if kind.is_file() {
+            std::fs::copy(&source, target).expect("files can be copied");
+        }
+    }
+}
