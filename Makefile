@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test setup build
+.PHONY: demo test bench setup build
 
 ## demo: build claw, run an example on its real files, and show what is refused
 demo: build
@@ -17,6 +17,10 @@ test: setup
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
 	$(CARGO) test --workspace --locked
+
+## bench: what claw costs, each figure beside its floor
+bench: setup
+	$(CARGO) bench --locked -p claw --bench bench
 
 # rust-toolchain.toml names the toolchain and its targets; rustup gets what is missing.
 setup:

@@ -68,7 +68,8 @@ fn build(workspace: &Path, out: &Path, name: &str, target: &str) -> Result<()> {
         cargo.env_remove(name);
     }
     cargo.env("CARGO_ENCODED_RUSTFLAGS", remapped(workspace, out)?);
-    cargo.args(["build", "--locked", "--profile", "guest", "--target", target, "-p", &format!("claw-guest-{name}")]);
+    // Not `--locked`: the build that runs this one has made the lock current, or refused to.
+    cargo.args(["build", "--profile", "guest", "--target", target, "-p", &format!("claw-guest-{name}")]);
     cargo.arg("--target-dir").arg(out.join("guests")).arg("--manifest-path").arg(workspace.join("Cargo.toml"));
     let status = cargo.status()?;
     if status.success() { Ok(()) } else { Err(format!("the guest {name} does not build: {status}").into()) }

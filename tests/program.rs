@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -76,6 +77,23 @@ impl Place {
         std::fs::read_to_string(self.path(name)).expect("the file is there")
     }
 
+    /// A policy that grants the probe a folder `in` to read and a folder `out` to write, with `more` in its capability.
+    pub fn with_probe(more: &str) -> Self {
+        let place = Self::new();
+        std::fs::create_dir(place.path("in")).expect("folders can be made");
+        std::fs::copy(probe(), place.path("probe.wasm")).expect("files can be copied");
+        place.write("policy.toml", probe_policy(&std::fs::read(probe()).expect("the probe is there"), more));
+        place
+    }
+
+    /// Runs one action of the probe.
+    pub fn act(&self, what: &str, n: u64, path: &str) -> (Option<i32>, Value) {
+        let arguments = serde_json::json!({ "what": what, "n": n, "path": path });
+        let step = serde_json::json!({ "id": "act", "capability": "probe", "arguments": arguments });
+        self.write("plan.json", serde_json::json!({ "claw": 1, "steps": [step] }).to_string());
+        self.json(&["run", "--policy", "policy.toml", "--plan", "plan.json"])
+    }
+
     /// The program, about to run in this folder, with nothing of the caller's environment.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
@@ -104,6 +122,24 @@ impl From<Output> for Ran {
     }
 }
 
+/// The component of `guests/`, which does what a test asks it to; built once.
+pub fn probe() -> &'static Path {
+    static PROBE: OnceLock<PathBuf> = OnceLock::new();
+    PROBE.get_or_init(|| {
+        let folder = repository().join("tests/guests");
+        let build = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--locked", "--release", "--target", "wasm32-wasip2"])
+            .arg("--target-dir")
+            .arg(folder.join("target"))
+            .current_dir(&folder)
+            .env_remove("RUSTFLAGS")
+            .output()
+            .expect("cargo runs");
+        assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
+        folder.join("target/wasm32-wasip2/release/probe.wasm")
+    })
+}
+
 /// The rules and places of what a document reports.
 pub fn violations(document: &Value) -> Vec<(String, String)> {
     let violations = document["violations"].as_array().cloned().unwrap_or_default();
@@ -115,6 +151,31 @@ pub fn violations(document: &Value) -> Vec<(String, String)> {
 pub fn events(record: &Path) -> Vec<Value> {
     let log = std::fs::read_to_string(record.join("log.jsonl")).expect("the record has a log");
     log.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
+}
+
+fn probe_policy(component: &[u8], more: &str) -> String {
+    format!(
+        r#"claw = 1
+name = "probe"
+[grant.in]
+dir = "in"
+access = "read"
+[grant.out]
+dir = "out"
+access = "write"
+create = true
+accepts = ["in"]
+[capability.probe]
+component = {{ path = "probe.wasm", digest = "{}" }}
+grants = ["in", "out"]
+{more}
+[capability.probe.argument]
+what = {{ from = ["planner"] }}
+n = {{ from = ["planner"] }}
+path = {{ from = ["planner"] }}
+"#,
+        claw_policy::digest(component)
+    )
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -362,7 +362,9 @@ fn failed(capability: &Capability, ready: &ReadyStep, failure: &CallFailure, rep
         CallFailure::Stopped(_) => "trap".to_owned(),
     };
     let reason = reason(&kind, message);
-    match &report.denied {
+    // A limit or a missing value explains itself; a denial explains a guest that gave up by itself.
+    let gave_up = matches!(failure, CallFailure::Returned(_) | CallFailure::Stopped(Stop::Exited(_) | Stop::Trapped(_)));
+    match report.denied.as_ref().filter(|_| gave_up) {
         Some(denied) => {
             let path = claw_policy::printable::printable(&denied.path);
             let message = format!("the path `{path}` {}", denied.rule);

@@ -33,7 +33,10 @@ pub(crate) fn to_val(value: &Value, ty: &Type) -> Result<Val, ValueFault> {
         (Type::U32, value) => Val::U32(integer(value)?),
         (Type::S64, value) => Val::S64(integer(value)?),
         (Type::U64, value) => Val::U64(integer(value)?),
-        (Type::Float32, Value::Number(number)) => Val::Float32(number.as_f64().ok_or_else(wrong)? as f32),
+        (Type::Float32, Value::Number(number)) => {
+            let single = number.as_f64().ok_or_else(wrong)? as f32;
+            Val::Float32(Some(single).filter(|single| single.is_finite()).ok_or_else(wrong)?)
+        }
         (Type::Float64, Value::Number(number)) => Val::Float64(number.as_f64().ok_or_else(wrong)?),
         (Type::Char, Value::String(text)) => {
             let mut chars = text.chars();
@@ -215,3 +218,6 @@ fn name(ty: &Type) -> &'static str {
         _ => "value of that type",
     }
 }
+
+#[cfg(test)]
+mod tests;

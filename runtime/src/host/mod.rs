@@ -68,10 +68,17 @@ pub const LINKED: &[(&str, Authority)] = &[
     ("wasi:filesystem/types", Authority::Folders),
 ];
 
-/// What the interface `import`, named with its version or without, gives a guest.
+/// The newest version of WASI 0.2 that is linked. An import of a later one could ask for functions that are not there.
+const WASI_PATCH_MAX: u64 = 12;
+
+/// What the interface `import`, named with its version, gives a guest.
 pub fn authority(import: &str) -> Authority {
-    let name = import.split_once('@').map_or(import, |(name, _)| name);
-    LINKED.iter().find(|(linked, _)| *linked == name).map_or(Authority::Unknown, |(_, authority)| *authority)
+    let (interface, version) = import.split_once('@').unwrap_or((import, ""));
+    let patch = version.strip_prefix("0.2.").and_then(|patch| patch.parse::<u64>().ok());
+    match LINKED.iter().find(|(linked, _)| *linked == interface) {
+        Some((_, authority)) if patch.is_some_and(|patch| patch <= WASI_PATCH_MAX) => *authority,
+        _ => Authority::Unknown,
+    }
 }
 
 /// Adds all of [`LINKED`] to `linker`. Once for each capability, never for a step.

@@ -1,0 +1,165 @@
+//! What claw costs, each figure beside its floor in the same run: `make bench`. Medians and ratios; nothing is asserted.
+
+mod floors;
+mod place;
+
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use claw_audit::Record;
+use claw_policy::{Limits, Plan, Session};
+use claw_runtime::{Allocation, Run, Runtime};
+
+use place::Place;
+
+const ROUNDS: usize = 2_000;
+
+fn main() {
+    // An echo of the floors, started by them.
+    if std::env::args().any(|argument| argument == floors::ECHO) {
+        return floors::echo();
+    }
+    let place = Place::new();
+    println!("medians of {ROUNDS} in microseconds; cores: {}", std::thread::available_parallelism().map_or(0, usize::from));
+    for pinned in [true, false] {
+        if pinned {
+            pin();
+        } else {
+            unpin();
+        }
+        println!("\na warm step, parent and worker {}", if pinned { "on one core" } else { "wherever the system puts them" });
+        for (name, capability, component, arguments) in [
+            ("a no-op", "nothing", "nothing.wasm", "{}"),
+            ("a file of 1 KiB read", "read", "builtin:read-file", r#"{"path":"kib.md"}"#),
+        ] {
+            step(&place, name, capability, component, arguments);
+        }
+    }
+    println!("\nchecking");
+    check(&place);
+    println!("\na process, artefacts cached");
+    process(&place);
+}
+
+/// A whole step: text, check, hop to the worker, fresh store, call, outcome, record.
+fn step(place: &Place, name: &str, capability: &str, component: &str, arguments: &str) {
+    let (policy, document, components, folders) = place.load();
+    let record = Record::create(&place.folder().join("runs"), &place::unique(), policy.limits.log).unwrap();
+    let log = record.folder().join("log.jsonl");
+    let runtime = Runtime::new(place::program(), Allocation::Pooled, components, folders, [7; 32]);
+    let session = Session::open(&policy, Default::default()).unwrap();
+    let mut run = Run::open(Arc::clone(&policy), &document, session, runtime, record, "bench").unwrap();
+    let mut number = 0;
+    let mut submit = || {
+        number += 1;
+        let plan = format!(r#"{{"claw":1,"steps":[{{"id":"s{number}","capability":"{capability}","arguments":{arguments}}}]}}"#);
+        let outcome = run.submit(plan.as_bytes(), &mut |_| {}).unwrap();
+        assert!(outcome.answer.is_some(), "{outcome:?}");
+    };
+    (0..100).for_each(|_| submit());
+    let before = std::fs::metadata(&log).unwrap().len();
+    let whole = median(ROUNDS, &mut submit);
+    let bytes = (std::fs::metadata(&log).unwrap().len() - before) / ROUNDS as u64;
+
+    let raw = floors::wasmtime(place, component, arguments, ROUNDS);
+    let hop = floors::round_trip(ROUNDS);
+    let written = floors::write_and_hash(place, bytes as usize, ROUNDS);
+    let floor = raw + hop + written;
+    println!(
+        "  {name:<24} {:>7.1}   floor {:>6.1} = raw wasmtime {:.1} + round trip {:.1} + write and SHA-256 of {bytes} bytes {:.1}   ratio {:.2}",
+        micros(whole),
+        micros(floor),
+        micros(raw),
+        micros(hop),
+        micros(written),
+        whole.as_secs_f64() / floor.as_secs_f64()
+    );
+}
+
+fn check(place: &Place) {
+    let (policy, ..) = place.load();
+    let steps: Vec<String> = (0..10)
+        .map(|n| match n {
+            0 => r#"{"id":"s0","capability":"read","arguments":{"path":"kib.md"}}"#.to_owned(),
+            n => format!(r#"{{"id":"s{n}","capability":"write","arguments":{{"path":"r{n}.md","text":{{"$step":"s0"}}}}}}"#),
+        })
+        .collect();
+    let text = format!(r#"{{"claw":1,"steps":[{}]}}"#, steps.join(","));
+    let session = Session::open(&policy, Default::default()).unwrap();
+    let parse = || Plan::parse(text.as_bytes(), &Limits::default()).unwrap();
+    let both = median(ROUNDS, &mut || drop(policy.check(&session, parse(), SystemTime::UNIX_EPOCH).unwrap()));
+    let parsing = median(ROUNDS, &mut || drop(parse()));
+    let floor = median(ROUNDS, &mut || drop(serde_json::from_str::<serde_json::Value>(&text).unwrap()));
+    println!(
+        "  ten steps               {:>7.1}   of which reading {:.1}   floor {:.1} = serde_json alone",
+        micros(both),
+        micros(parsing),
+        micros(floor)
+    );
+}
+
+fn process(place: &Place) {
+    let mut claw = |arguments: &[&str]| {
+        let status = Command::new(place::program())
+            .args(arguments)
+            .current_dir(place.folder())
+            .env_clear()
+            .env("HOME", place.folder().join("home"))
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success(), "{arguments:?}");
+    };
+    std::fs::write(place.folder().join("plan.json"), r#"{"claw":1,"steps":[{"id":"a","capability":"read","arguments":{"path":"kib.md"}}]}"#).unwrap();
+    let policy_and_plan = ["--policy", "policy.toml", "--plan", "plan.json"];
+    let run: Vec<&str> = ["run"].into_iter().chain(policy_and_plan).collect();
+    let check_arguments: Vec<&str> = ["check"].into_iter().chain(policy_and_plan).collect();
+    claw(&run);
+    let rounds = 60;
+    let nothing = median(rounds, &mut || drop(Command::new("true").status().unwrap()));
+    let start = median(rounds, &mut || claw(&["--version"]));
+    let checked = median(rounds, &mut || claw(&check_arguments));
+    let whole = median(rounds, &mut || claw(&run));
+    let sync = floors::sync(place, rounds);
+    println!(
+        "  claw run, one step      {:>7.1}   floor {:.1} = true   over it {:.1}: start {:.1}, load and check {:.1}, worker and step {:.1}, fsync {:.1}",
+        micros(whole),
+        micros(nothing),
+        micros(whole.saturating_sub(nothing)),
+        micros(start.saturating_sub(nothing)),
+        micros(checked.saturating_sub(start)),
+        micros(whole.saturating_sub(checked).saturating_sub(sync)),
+        micros(sync),
+    );
+}
+
+/// The median of `rounds` of `what`.
+pub(crate) fn median(rounds: usize, what: &mut dyn FnMut()) -> Duration {
+    let mut times: Vec<Duration> = (0..rounds)
+        .map(|_| {
+            let began = Instant::now();
+            what();
+            began.elapsed()
+        })
+        .collect();
+    times.sort();
+    times[rounds / 2]
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+fn pin() {
+    let mut one = rustix::thread::CpuSet::new();
+    one.set(0);
+    rustix::thread::sched_setaffinity(None, &one).unwrap();
+}
+
+fn unpin() {
+    let mut all = rustix::thread::CpuSet::new();
+    (0..64).for_each(|cpu| all.set(cpu));
+    rustix::thread::sched_setaffinity(None, &all).unwrap();
+}

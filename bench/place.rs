@@ -1,0 +1,92 @@
+//! A folder with a policy that grants what the benches do.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use claw_policy::{Document, Policy};
+use claw_runtime::{Cache, Compiler, Components, Folders, Places};
+
+/// A component whose one function does nothing.
+const NOTHING: &str = r#"(component
+    (core module $m (func (export "run") (result i32) (i32.const 1)))
+    (core instance $i (instantiate $m))
+    (func (export "run") (result bool) (canon lift (core func $i "run"))))"#;
+
+pub(crate) struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let nothing = wat::parse_str(NOTHING).unwrap();
+        std::fs::create_dir(folder.path().join("in")).unwrap();
+        std::fs::write(folder.path().join("in/kib.md"), "x".repeat(1024)).unwrap();
+        std::fs::write(folder.path().join("nothing.wasm"), &nothing).unwrap();
+        let policy = format!(
+            r#"claw = 1
+name = "bench"
+[limits]
+log = "4GiB"
+[plan]
+steps = 1_000_000
+[grant.in]
+dir = "in"
+access = "read"
+[grant.out]
+dir = "out"
+access = "write"
+create = true
+accepts = ["in"]
+[capability.nothing]
+component = {{ path = "nothing.wasm", digest = "{}" }}
+[capability.read]
+component = "builtin:read-file"
+grants = ["in"]
+[capability.write]
+component = "builtin:write-file"
+grants = ["out"]
+"#,
+            claw_policy::digest(&nothing)
+        );
+        std::fs::write(folder.path().join("policy.toml"), policy).unwrap();
+        Self { folder }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The policy with everything that it needs, as `claw run` loads it.
+    pub(crate) fn load(&self) -> (Arc<Policy>, Document, Components, Folders) {
+        let home = self.folder().join("home");
+        let cache = Cache::open(&home.join(".cache/claw"), &home.join(".local/state/claw")).unwrap();
+        let program = program();
+        let document = Document::parse(&std::fs::read_to_string(self.folder().join("policy.toml")).unwrap()).unwrap();
+        let compiler = Compiler { cache: &cache, program: &program };
+        let components = compiler.components(&document, self.folder(), &mut |_| {}).unwrap();
+        let policy = Policy::load(&document, &components.catalogue()).unwrap();
+        let places =
+            Places { base: self.folder().to_owned(), home: None, binds: Default::default(), private: Vec::new(), protected: Vec::new() };
+        let folders = Folders::open(&policy, &document, &places).unwrap();
+        (Arc::new(policy), document, components, folders)
+    }
+
+    /// The bytes of a component, as the policy names it.
+    pub(crate) fn component(&self, name: &str) -> Vec<u8> {
+        match name.strip_prefix("builtin:") {
+            Some(name) => claw_capabilities::builtin(name).unwrap().wasm.to_vec(),
+            None => std::fs::read(self.folder().join(name)).unwrap(),
+        }
+    }
+}
+
+pub(crate) fn program() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_claw"))
+}
+
+pub(crate) fn unique() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("bench-{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}

@@ -1,0 +1,5 @@
+use claw_policy::ValidatedPlan;
+
+fn main() {
+    let _forged = ValidatedPlan { policy: todo!(), steps: Vec::new(), answer: None, session_state: [0; 32], checked_at: todo!() };
+}

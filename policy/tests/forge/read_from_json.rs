@@ -1,0 +1,5 @@
+use claw_policy::ValidatedPlan;
+
+fn main() {
+    let _forged: ValidatedPlan = serde_json::from_str("{}").unwrap();
+}

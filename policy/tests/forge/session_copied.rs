@@ -1,0 +1,7 @@
+use claw_policy::Session;
+
+fn twice(session: &Session) -> Session {
+    session.clone()
+}
+
+fn main() {}
