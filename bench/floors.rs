@@ -41,14 +41,17 @@ pub(crate) fn wasmtime(place: &Place, name: &str, arguments: &str, rounds: usize
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker).unwrap();
     let instance = linker.instantiate_pre(&component).unwrap();
     let arguments: serde_json::Value = serde_json::from_str(arguments).unwrap();
-    let arguments: Vec<Val> = arguments.as_object().unwrap().values().map(|text| Val::String(text.as_str().unwrap().to_owned())).collect();
+    let arguments: Vec<Val> =
+        arguments.as_object().unwrap().values().map(|text| Val::String(text.as_str().unwrap().to_owned())).collect();
     let function = match component.get_export_index(None, "claw:capabilities/read-file@0.1.0") {
         Some(interface) => component.get_export_index(Some(&interface), "read").unwrap(),
         None => component.get_export_index(None, "run").unwrap(),
     };
     median(rounds, &mut || {
         let mut wasi = WasiCtx::builder();
-        wasi.allow_blocking_current_thread(true).preopened_dir(place.folder().join("in"), "/", FsPerms::ReadOnly).unwrap();
+        wasi.allow_blocking_current_thread(true)
+            .preopened_dir(place.folder().join("in"), "/", FsPerms::ReadOnly)
+            .unwrap();
         let mut store = Store::new(&engine, Data { table: ResourceTable::new(), wasi: wasi.build() });
         let instance = instance.instantiate(&mut store).unwrap();
         let mut results = [Val::Bool(false)];

@@ -21,14 +21,20 @@ fn main() {
         return floors::echo();
     }
     let place = Place::new();
-    println!("medians of {ROUNDS} in microseconds; cores: {}", std::thread::available_parallelism().map_or(0, usize::from));
+    println!(
+        "medians of {ROUNDS} in microseconds; cores: {}",
+        std::thread::available_parallelism().map_or(0, usize::from)
+    );
     for pinned in [true, false] {
         if pinned {
             pin();
         } else {
             unpin();
         }
-        println!("\na warm step, parent and worker {}", if pinned { "on one core" } else { "wherever the system puts them" });
+        println!(
+            "\na warm step, parent and worker {}",
+            if pinned { "on one core" } else { "wherever the system puts them" }
+        );
         for (name, capability, component, arguments) in [
             ("a no-op", "nothing", "nothing.wasm", "{}"),
             ("a file of 1 KiB read", "read", "builtin:read-file", r#"{"path":"kib.md"}"#),
@@ -53,7 +59,9 @@ fn step(place: &Place, name: &str, capability: &str, component: &str, arguments:
     let mut number = 0;
     let mut submit = || {
         number += 1;
-        let plan = format!(r#"{{"claw":1,"steps":[{{"id":"s{number}","capability":"{capability}","arguments":{arguments}}}]}}"#);
+        let plan = format!(
+            r#"{{"claw":1,"steps":[{{"id":"s{number}","capability":"{capability}","arguments":{arguments}}}]}}"#
+        );
         let outcome = run.submit(plan.as_bytes(), &mut |_| {}).unwrap();
         assert!(outcome.answer.is_some(), "{outcome:?}");
     };
@@ -82,7 +90,9 @@ fn check(place: &Place) {
     let steps: Vec<String> = (0..10)
         .map(|n| match n {
             0 => r#"{"id":"s0","capability":"read","arguments":{"path":"kib.md"}}"#.to_owned(),
-            n => format!(r#"{{"id":"s{n}","capability":"write","arguments":{{"path":"r{n}.md","text":{{"$step":"s0"}}}}}}"#),
+            n => format!(
+                r#"{{"id":"s{n}","capability":"write","arguments":{{"path":"r{n}.md","text":{{"$step":"s0"}}}}}}"#
+            ),
         })
         .collect();
     let text = format!(r#"{{"claw":1,"steps":[{}]}}"#, steps.join(","));
@@ -112,7 +122,11 @@ fn process(place: &Place) {
             .unwrap();
         assert!(status.success(), "{arguments:?}");
     };
-    std::fs::write(place.folder().join("plan.json"), r#"{"claw":1,"steps":[{"id":"a","capability":"read","arguments":{"path":"kib.md"}}]}"#).unwrap();
+    std::fs::write(
+        place.folder().join("plan.json"),
+        r#"{"claw":1,"steps":[{"id":"a","capability":"read","arguments":{"path":"kib.md"}}]}"#,
+    )
+    .unwrap();
     let policy_and_plan = ["--policy", "policy.toml", "--plan", "plan.json"];
     let run: Vec<&str> = ["run"].into_iter().chain(policy_and_plan).collect();
     let check_arguments: Vec<&str> = ["check"].into_iter().chain(policy_and_plan).collect();

@@ -67,8 +67,13 @@ grants = ["out"]
         let compiler = Compiler { cache: &cache, program: &program };
         let components = compiler.components(&document, self.folder(), &mut |_| {}).unwrap();
         let policy = Policy::load(&document, &components.catalogue()).unwrap();
-        let places =
-            Places { base: self.folder().to_owned(), home: None, binds: Default::default(), private: Vec::new(), protected: Vec::new() };
+        let places = Places {
+            base: self.folder().to_owned(),
+            home: None,
+            binds: Default::default(),
+            private: Vec::new(),
+            protected: Vec::new(),
+        };
         let folders = Folders::open(&policy, &document, &places).unwrap();
         (Arc::new(policy), document, components, folders)
     }

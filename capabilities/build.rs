@@ -37,12 +37,14 @@ fn main() -> Result<()> {
     for path in ["wit", "Cargo.toml", "Cargo.lock", "capabilities/build.rs", "capabilities/folder"] {
         println!("cargo::rerun-if-changed={}", workspace.join(path).display());
     }
+    // One target folder for the guests of all profiles of this build: they are the same guests.
+    let guests = out.ancestors().nth(4).unwrap_or(&out).join("guests");
     let mut table = String::from("&[\n");
     for (name, target) in GUESTS {
         println!("cargo::rerun-if-changed={}", here.join(name).display());
-        build(workspace, &out, name, target)?;
-        let built = format!("guests/{target}/guest/claw_guest_{}.wasm", name.replace('-', "_"));
-        let mut wasm = fs::read(out.join(built))?;
+        build(workspace, &guests, name, target)?;
+        let built = format!("{target}/guest/claw_guest_{}.wasm", name.replace('-', "_"));
+        let mut wasm = fs::read(guests.join(built))?;
         if target == BARE {
             wasm = ComponentEncoder::default().validate(true).module(&wasm)?.encode()?;
         }
@@ -57,7 +59,7 @@ fn main() -> Result<()> {
 
 /// Builds one guest, in a target folder apart, since this build holds the lock of its own. One by one, so that what one
 /// guest needs of a library changes no other.
-fn build(workspace: &Path, out: &Path, name: &str, target: &str) -> Result<()> {
+fn build(workspace: &Path, guests: &Path, name: &str, target: &str) -> Result<()> {
     let rustc = env::var("RUSTC")?;
     let libraries = Command::new(rustc).args(["--print", "target-libdir", "--target", target]).output()?.stdout;
     if !Path::new(String::from_utf8(libraries)?.trim()).is_dir() {
@@ -67,10 +69,10 @@ fn build(workspace: &Path, out: &Path, name: &str, target: &str) -> Result<()> {
     for (name, _) in env::vars().filter(|(name, _)| is_of_this_build(name)) {
         cargo.env_remove(name);
     }
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", remapped(workspace, out)?);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", remapped(workspace, guests)?);
     // Not `--locked`: the build that runs this one has made the lock current, or refused to.
     cargo.args(["build", "--profile", "guest", "--target", target, "-p", &format!("claw-guest-{name}")]);
-    cargo.arg("--target-dir").arg(out.join("guests")).arg("--manifest-path").arg(workspace.join("Cargo.toml"));
+    cargo.arg("--target-dir").arg(guests).arg("--manifest-path").arg(workspace.join("Cargo.toml"));
     let status = cargo.status()?;
     if status.success() { Ok(()) } else { Err(format!("the guest {name} does not build: {status}").into()) }
 }
@@ -82,10 +84,10 @@ fn is_of_this_build(name: &str) -> bool {
 }
 
 /// The flags that put names in the place of this machine's paths, so that every machine builds the same bytes.
-fn remapped(workspace: &Path, out: &Path) -> Result<String> {
+fn remapped(workspace: &Path, guests: &Path) -> Result<String> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(env::home_dir()?.join(".cargo"))).ok_or("there is no CARGO_HOME")?;
-    // The last one that fits counts, and `out` is often in the workspace.
+    // The last one that fits counts, and `guests` is often in the workspace.
     let remap = |(path, name): (&Path, _)| format!("--remap-path-prefix={}={name}", path.display());
-    Ok([(home.as_path(), "/cargo"), (workspace, "/claw"), (out, "/out")].map(remap).join("\x1f"))
+    Ok([(home.as_path(), "/cargo"), (workspace, "/claw"), (guests, "/guests")].map(remap).join("\x1f"))
 }

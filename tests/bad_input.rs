@@ -15,7 +15,10 @@ const RUN: [&str; 5] = ["run", "--policy", "policy.toml", "--plan", "plan.json"]
 fn a_plan_that_is_no_plan_is_refused() {
     let place = notes();
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    let long = format!(r#"{{"claw":1,"steps":[{{"id":"a","capability":"read","arguments":{{"path":"{}"}}}}]}}"#, "x".repeat(10 << 20));
+    let long = format!(
+        r#"{{"claw":1,"steps":[{{"id":"a","capability":"read","arguments":{{"path":"{}"}}}}]}}"#,
+        "x".repeat(10 << 20)
+    );
     let plans: [(&str, &[u8], &str); 12] = [
         ("empty", b"", "plan.syntax"),
         ("blank", b" \n", "plan.syntax"),
@@ -104,11 +107,31 @@ const POLICIES: &[(&str, &str, &str, u64)] = &[
     ("[planner]", "[plan]\nbefore = []\n[planner]", "policy.later", 24),
     ("[planner]", "[plan]\nafter = []\n[planner]", "policy.later", 24),
     ("[planner]", "[plan]\nstrict = true\n[planner]", "policy.later", 24),
-    ("grants = [\"report\"]", "grants = [\"report\"]\n[capability.write.argument]\npath = { ask = [\"notes\"] }\ntext = {}", "policy.schema", 23),
-    ("grants = [\"report\"]", "grants = [\"report\"]\n[capability.write.argument]\npath = { from = [\"nobody\"] }\ntext = {}", "policy.name", 23),
-    ("grants = [\"report\"]", "grants = [\"report\"]\n[capability.write.argument]\npath = { pattern = \"(\" }\ntext = {}", "policy.schema", 23),
+    (
+        "grants = [\"report\"]",
+        "grants = [\"report\"]\n[capability.write.argument]\npath = { ask = [\"notes\"] }\ntext = {}",
+        "policy.schema",
+        23,
+    ),
+    (
+        "grants = [\"report\"]",
+        "grants = [\"report\"]\n[capability.write.argument]\npath = { from = [\"nobody\"] }\ntext = {}",
+        "policy.name",
+        23,
+    ),
+    (
+        "grants = [\"report\"]",
+        "grants = [\"report\"]\n[capability.write.argument]\npath = { pattern = \"(\" }\ntext = {}",
+        "policy.schema",
+        23,
+    ),
     ("grants = [\"report\"]", "grants = [\"report\"]\n[capability.write.argument]\npath = {}", "policy.argument", 19),
-    ("grants = [\"report\"]", "grants = [\"report\"]\n[capability.write.argument]\npath = {}\ntext = {}\nwhere = {}", "policy.argument", 25),
+    (
+        "grants = [\"report\"]",
+        "grants = [\"report\"]\n[capability.write.argument]\npath = {}\ntext = {}\nwhere = {}",
+        "policy.argument",
+        25,
+    ),
     ("grants = [\"report\"]", "grants = [\"elsewhere\"]", "policy.name", 21),
     ("grants = [\"report\"]", "grants = []", "component.import", 19),
     ("builtin:write-file", "builtin:run-command", "component.unknown", 20),
@@ -122,6 +145,7 @@ const POLICIES: &[(&str, &str, &str, u64)] = &[
 
 #[test]
 fn a_policy_that_does_not_load_names_its_line() {
+    let (mut found, mut expected) = (Vec::new(), Vec::new());
     for (from, to, rule, line) in POLICIES {
         let place = notes();
         let policy = place.read("policy.toml");
@@ -129,9 +153,12 @@ fn a_policy_that_does_not_load_names_its_line() {
         place.write("policy.toml", policy.replacen(from, to, 1));
         let (code, document) = place.json(&CHECK);
         let error = &document["error"];
-        assert_eq!((code, error["rule"].as_str(), error["line"].as_u64()), (Some(2), Some(*rule), Some(*line)), "{to}: {document:#}");
+        assert_eq!(code, Some(2), "{to}: {document:#}");
         assert!(error["message"].as_str().is_some_and(|message| !message.is_empty()), "{to}");
+        found.push(format!("{to:?}: {} at {}", error["rule"].as_str().unwrap_or(""), error["line"]));
+        expected.push(format!("{to:?}: {rule} at {line}"));
     }
+    assert_eq!(found, expected);
 }
 
 #[test]
@@ -171,7 +198,10 @@ fn a_component_that_is_none_is_refused_at_load() {
     let (code, document) = place.json(&CHECK);
     let message = document["error"]["message"].as_str().expect("a message");
     assert_eq!((code, document["error"]["rule"].as_str()), (Some(2), Some("component.import")), "{document:#}");
-    assert!(message.contains("wasi:sockets/instance-network@0.2.0") && message.contains("wasi:cli/stdin2@0.2.0"), "{message}");
+    assert!(
+        message.contains("wasi:sockets/instance-network@0.2.0") && message.contains("wasi:cli/stdin2@0.2.0"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -211,6 +241,14 @@ fn every_violation_of_a_plan_is_reported() {
     assert_eq!(code, Some(3));
     assert_eq!(
         rules,
-        ["capability.unknown", "argument.unknown", "argument.path", "argument.missing", "argument.from", "reference.unknown", "reference.unknown"]
+        [
+            "capability.unknown",
+            "argument.unknown",
+            "argument.path",
+            "argument.missing",
+            "argument.from",
+            "reference.unknown",
+            "reference.unknown"
+        ]
     );
 }

@@ -26,8 +26,10 @@ fn the_notes_become_a_report_by_reference_alone() {
     assert!(report.contains("- Ingest migration: Priya Raman, due 2026-10-16"), "{report}");
     assert_eq!(run["answer"]["bytes"], report.len());
 
-    let names: Vec<String> =
-        events(run["record"].as_str().expect("a path").as_ref()).iter().map(|e| e["event"].as_str().unwrap_or("").to_owned()).collect();
+    let names: Vec<String> = events(run["record"].as_str().expect("a path").as_ref())
+        .iter()
+        .map(|e| e["event"].as_str().unwrap_or("").to_owned())
+        .collect();
     assert_eq!(names.first().map(String::as_str), Some("open"));
     assert_eq!(names.last().map(String::as_str), Some("seal"));
     assert_eq!(names.iter().filter(|name| *name == "done").count(), 6);
@@ -77,7 +79,8 @@ fn each_attack_is_refused_by_the_rule_that_it_is_about() {
         if *status == "refused" {
             assert_eq!(run["steps"].as_array().map(Vec::len), Some(0), "{attack}: nothing ran");
         }
-        let record = std::fs::read_to_string(format!("{}/log.jsonl", run["record"].as_str().expect("a path"))).expect("a log");
+        let record =
+            std::fs::read_to_string(format!("{}/log.jsonl", run["record"].as_str().expect("a path"))).expect("a log");
         assert!(record.contains(rule), "{attack}: a refusal is recorded as fully as a run");
         assert!(!record.contains("THIS-IS-NO-KEY"), "{attack}");
     }

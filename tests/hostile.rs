@@ -42,14 +42,19 @@ fn case_129_nothing_of_the_host_is_around() {
     let (code, run) = place.act("ambient", 1, "");
     assert_eq!(code, Some(0), "{run:#}");
     // No environment, no arguments, the folder `/`, which is none that could be listed, and an input that is at its end.
-    assert_eq!(run["steps"][0]["output"], "[] [] Ok(\"/\") Ok(0) Err(\"NotFound: No such file or directory (os error 44)\")");
+    assert_eq!(
+        run["steps"][0]["output"],
+        "[] [] Ok(\"/\") Ok(0) Err(\"NotFound: No such file or directory (os error 44)\")"
+    );
 }
 
 #[test]
 fn case_130_no_host_path_is_in_what_a_guest_or_a_planner_sees() {
     let place = Place::with_probe("");
     let secret = place.path("");
-    for (what, path) in [("read", "/in/absent"), ("read", "/in/../x"), ("read", "/in"), ("panic", ""), ("recurse", ""), ("exit", "")] {
+    for (what, path) in
+        [("read", "/in/absent"), ("read", "/in/../x"), ("read", "/in"), ("panic", ""), ("recurse", ""), ("exit", "")]
+    {
         let (_, run) = place.act(what, 1 << 40, path);
         let told = run["steps"].to_string();
         for hidden in [secret.to_str().expect("UTF-8"), "/root/", "/home/", ".cargo", "wasmtime"] {
@@ -82,7 +87,8 @@ fn case_149_and_150_a_planted_artefact_is_never_loaded() {
     place.write("policy.toml", Place::with_probe("").read("policy.toml"));
     assert_eq!(place.act("nothing", 1, "").0, Some(0));
     let cache = place.home().join(".cache/claw/components");
-    let entries: Vec<_> = fs::read_dir(&cache).expect("there is a cache").map(|entry| entry.expect("it can be read").path()).collect();
+    let entries: Vec<_> =
+        fs::read_dir(&cache).expect("there is a cache").map(|entry| entry.expect("it can be read").path()).collect();
     assert_eq!(entries.len(), 1);
     let good = fs::read(&entries[0]).expect("it can be read");
     let flip = |at: usize| {
@@ -90,7 +96,15 @@ fn case_149_and_150_a_planted_artefact_is_never_loaded() {
         bad[at] ^= 1;
         bad
     };
-    for bad in [flip(0), flip(40), flip(good.len() / 2), flip(good.len() - 1), good[..good.len() - 1].to_vec(), Vec::new(), b"\x7fELF".to_vec()] {
+    for bad in [
+        flip(0),
+        flip(40),
+        flip(good.len() / 2),
+        flip(good.len() - 1),
+        good[..good.len() - 1].to_vec(),
+        Vec::new(),
+        b"\x7fELF".to_vec(),
+    ] {
         fs::write(&entries[0], &bad).expect("it can be written");
         assert_eq!(place.act("nothing", 1, "").0, Some(0), "it is compiled again");
         assert_eq!(fs::read(&entries[0]).expect("it can be read").len(), good.len(), "and what was planted is gone");
@@ -139,7 +153,8 @@ fn case_168_what_changes_after_the_check_is_not_used() {
     let place = Place::with_probe("");
     assert_eq!(place.act("nothing", 1, "").0, Some(0));
     let mut changed = fs::read(place.path("probe.wasm")).expect("it is there");
-    changed.push(0);
+    // One more custom section: still a component, and another one.
+    changed.extend([0, 2, 1, b'x']);
     place.write("probe.wasm", changed);
     let (code, document) = place.json(&RUN);
     assert_eq!((code, document["error"]["rule"].as_str()), (Some(2), Some("component.digest")), "{document:#}");
@@ -168,16 +183,24 @@ fn case_193_a_policy_that_anyone_can_write_is_not_read() {
 #[test]
 fn case_194_nothing_that_decides_is_in_a_folder_that_can_be_written() {
     let component = claw_policy::digest(&fs::read(crate::program::probe()).expect("the probe is there"));
-    for (name, out) in [("the policy itself", "."), ("the policy's parent", ".."), ("a link to it", "link"), ("a component", "tools")] {
+    for (name, out) in
+        [("the policy itself", "."), ("the policy's parent", ".."), ("a link to it", "link"), ("a component", "tools")]
+    {
         let place = Place::with_example("notes");
         symlink(".", place.path("link")).expect("links can be made");
         fs::create_dir(place.path("tools")).expect("folders can be made");
         fs::copy(crate::program::probe(), place.path("tools/probe.wasm")).expect("files can be copied");
-        let more = format!("\n[capability.probe]\ncomponent = {{ path = \"tools/probe.wasm\", digest = \"{component}\" }}\ngrants = [\"notes\"]\n");
+        let more = format!(
+            "\n[capability.probe]\ncomponent = {{ path = \"tools/probe.wasm\", digest = \"{component}\" }}\ngrants = [\"notes\"]\n"
+        );
         let policy = place.read("policy.toml").replace("dir = \"out\"", &format!("dir = \"{out}\""));
         place.write("policy.toml", policy + &more);
         let (code, document) = place.json(&RUN);
-        assert_eq!((code, document["error"]["rule"].as_str()), (Some(2), Some("grant.protected")), "{name}: {document:#}");
+        assert_eq!(
+            (code, document["error"]["rule"].as_str()),
+            (Some(2), Some("grant.protected")),
+            "{name}: {document:#}"
+        );
     }
     // claw's own folders are granted to nobody, not even to be read, whether they are there yet or not.
     for folder in [".local/state/claw", ".cache/claw", ".cache", ".config/claw/policies"] {
@@ -186,7 +209,11 @@ fn case_194_nothing_that_decides_is_in_a_folder_that_can_be_written() {
         let dir = place.home().join(folder);
         place.write("policy.toml", format!("claw = 1\nname = \"x\"\n[grant.own]\ndir = {dir:?}\naccess = \"read\"\n"));
         let (code, document) = place.json(&["policy", "explain", "policy.toml"]);
-        assert_eq!((code, document["error"]["rule"].as_str()), (Some(2), Some("grant.protected")), "{folder}: {document:#}");
+        assert_eq!(
+            (code, document["error"]["rule"].as_str()),
+            (Some(2), Some("grant.protected")),
+            "{folder}: {document:#}"
+        );
     }
 }
 

@@ -90,7 +90,10 @@ fn a_budget_that_runs_out_halts_the_session() {
         let (code, run) = place.act(what, n, path);
         assert_eq!((code, run["status"].as_str()), (Some(3), Some("halted")), "{run:#}");
         assert_eq!(violations(&run), [(format!("budget.{limit}"), "/steps/0".to_owned())]);
-        let written: u64 = std::fs::read_dir(place.path("out")).expect("it is there").map(|file| file.expect("it can be read").metadata().expect("it can be read").len()).sum();
+        let written: u64 = std::fs::read_dir(place.path("out"))
+            .expect("it is there")
+            .map(|file| file.expect("it can be read").metadata().expect("it can be read").len())
+            .sum();
         assert!(written <= 64 << 10, "{written} bytes were written");
     }
 }
@@ -100,8 +103,7 @@ fn a_record_that_is_full_halts_the_session() {
     let place = Place::with_probe("");
     let policy = place.read("policy.toml").replace("[grant.in]", "[limits]\nlog = \"16KiB\"\n[grant.in]");
     place.write("policy.toml", policy);
-    place.write("in/a.md", "a");
-    let (code, run) = place.act("open", 60, "/in/a.md");
+    let (code, run) = place.act("write", 1 << 20, "/out/a.md");
     assert_eq!((code, run["status"].as_str()), (Some(3), Some("halted")), "{run:#}");
     assert_eq!(violations(&run)[0].0, "budget.log");
 }

@@ -30,7 +30,8 @@ fn recorded(place: &Place, at_least: usize) -> Vec<Value> {
     let runs = place.home().join(".local/state/claw/runs");
     let until = Instant::now() + Duration::from_secs(30);
     loop {
-        let run = fs::read_dir(&runs).ok().and_then(|mut runs| runs.next()).map(|run| run.expect("it can be read").path());
+        let run =
+            fs::read_dir(&runs).ok().and_then(|mut runs| runs.next()).map(|run| run.expect("it can be read").path());
         let found = run.filter(|run| run.join("log.jsonl").exists()).map(|run| events(&run)).unwrap_or_default();
         if found.len() >= at_least {
             return found;
@@ -60,7 +61,8 @@ fn an_interrupt_kills_the_worker_and_seals_the_record() {
     let place = busy();
     let child = place.command(&RUN).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
     recorded(&place, 4);
-    let interrupted = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    let interrupted =
+        std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
     assert!(interrupted.success());
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(130));
@@ -94,7 +96,11 @@ fn a_record_is_its_users_alone() {
     let log = fs::read_to_string(record.join("log.jsonl")).expect("there is a log");
     for line in log.lines() {
         let value: Value = serde_json::from_str(line).expect("each line is JSON");
-        assert_eq!(serde_json::to_string(&value).expect("it is JSON"), line, "each line is canonical: sorted keys, no space");
+        assert_eq!(
+            serde_json::to_string(&value).expect("it is JSON"),
+            line,
+            "each line is canonical: sorted keys, no space"
+        );
     }
 }
 
@@ -106,6 +112,7 @@ fn big_values_are_blobs_named_by_their_digest() {
     let record = std::path::PathBuf::from(run["record"].as_str().expect("a path"));
     let done = events(&record).into_iter().find(|event| event["event"] == "done").expect("it is done");
     let digest = done["output"]["blob"].as_str().expect("a digest").to_owned();
-    let blob = fs::read(record.join("blobs/sha256").join(digest.trim_start_matches("sha256:"))).expect("the blob is there");
+    let blob =
+        fs::read(record.join("blobs/sha256").join(digest.trim_start_matches("sha256:"))).expect("the blob is there");
     assert_eq!((claw_policy::digest(&blob), blob.len()), (digest, 200_002));
 }

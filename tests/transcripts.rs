@@ -17,7 +17,13 @@ fn transcript(name: &str, example: &str, arguments: &[&str]) {
     settings.add_filter(r"/[^ ]*/runs/\d{8}T\d{6}Z-[0-9a-f]{8}", "[RECORD]");
     settings.add_filter(r"sha256:[0-9a-f]{64}", "sha256:[DIGEST]");
     settings.add_filter(r"\d+\.\d ms", "[TIME]");
-    let text = format!("$ claw {}\n{}--- standard error\n{}--- exit code {}\n", arguments.join(" "), ran.out, ran.err, ran.code.unwrap_or(-1));
+    let text = format!(
+        "$ claw {}\n{}--- standard error\n{}--- exit code {}\n",
+        arguments.join(" "),
+        ran.out,
+        ran.err,
+        ran.code.unwrap_or(-1)
+    );
     settings.bind(|| insta::assert_snapshot!(name, text));
 }
 
@@ -34,20 +40,39 @@ fn a_run_that_completes() {
 
 #[test]
 fn a_check_that_accepts() {
-    transcript("check", "meeting-notes", &["check", "--policy", "policy.toml", "--plan", "plan.json", "--input", "report=a.md"]);
+    transcript(
+        "check",
+        "meeting-notes",
+        &["check", "--policy", "policy.toml", "--plan", "plan.json", "--input", "report=a.md"],
+    );
 }
 
 #[test]
 fn what_is_refused_and_what_to_do() {
-    for attack in ["shell-command", "key-by-dot-dot", "look-alike-name", "path-from-a-file", "secret-to-the-public", "a-call-too-many"] {
+    for attack in [
+        "shell-command",
+        "key-by-dot-dot",
+        "look-alike-name",
+        "path-from-a-file",
+        "secret-to-the-public",
+        "a-call-too-many",
+    ] {
         let plan = format!("attacks/{attack}.json");
-        transcript(attack, "meeting-notes", &["run", "--policy", "policy.toml", "--plan", &plan, "--input", "report=a.md"]);
+        transcript(
+            attack,
+            "meeting-notes",
+            &["run", "--policy", "policy.toml", "--plan", &plan, "--input", "report=a.md"],
+        );
     }
 }
 
 #[test]
 fn what_halts() {
-    transcript("key-by-link", "meeting-notes", &["run", "--policy", "policy.toml", "--plan", "attacks/key-by-link.json", "--input", "report=a.md"]);
+    transcript(
+        "key-by-link",
+        "meeting-notes",
+        &["run", "--policy", "policy.toml", "--plan", "attacks/key-by-link.json", "--input", "report=a.md"],
+    );
 }
 
 #[test]

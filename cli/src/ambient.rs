@@ -54,7 +54,8 @@ pub(crate) fn program() -> Result<PathBuf, Error> {
     if cfg!(target_os = "linux") {
         return Ok(PathBuf::from("/proc/self/exe"));
     }
-    std::env::current_exe().map_err(|error| Error::own(format!("this program cannot be found: {error}"), "install claw again"))
+    std::env::current_exe()
+        .map_err(|error| Error::own(format!("this program cannot be found: {error}"), "install claw again"))
 }
 
 /// The file of this program, which nothing that is granted may change.
@@ -77,14 +78,19 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// Reads a policy: a regular file that no stranger can write.
 pub(crate) fn read_policy(path: &Path) -> Result<String, Error> {
     let shown = claw_policy::printable::printable(&path.to_string_lossy());
-    let unreadable = |why: String| Error::policy_file("policy.read", path, format!("the policy `{shown}` cannot be read: {why}"));
+    let unreadable =
+        |why: String| Error::policy_file("policy.read", path, format!("the policy `{shown}` cannot be read: {why}"));
     let metadata = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
     if !metadata.is_file() {
         return Err(unreadable("it is no file".to_owned()));
     }
     if metadata.mode() & 0o002 != 0 {
-        return Err(Error::policy_file("policy.permissions", path, format!("the policy `{shown}` can be written by anyone"))
-            .help(format!("run `chmod o-w {shown}`, and look at what it says now")));
+        return Err(Error::policy_file(
+            "policy.permissions",
+            path,
+            format!("the policy `{shown}` can be written by anyone"),
+        )
+        .help(format!("run `chmod o-w {shown}`, and look at what it says now")));
     }
     let most = claw_policy::POLICY_BYTES_MAX;
     let bytes = read(path, most).map_err(|error| unreadable(error.to_string()))?;
@@ -97,7 +103,8 @@ pub(crate) fn read_policy(path: &Path) -> Result<String, Error> {
 /// 32 bytes of the system's randomness.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| Error::own(format!("the system gives no random numbers: {error}"), "see `claw doctor`"))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::own(format!("the system gives no random numbers: {error}"), "see `claw doctor`"))?;
     Ok(bytes)
 }
 

@@ -82,6 +82,9 @@ impl From<claw_runtime::CacheError> for Error {
 
 impl From<claw_audit::RecordError> for Error {
     fn from(error: claw_audit::RecordError) -> Self {
-        Self::own(error.to_string(), "nothing is done that is not recorded: make room, or set XDG_STATE_HOME to a folder that can be written")
+        Self::own(
+            error.to_string(),
+            "nothing is done that is not recorded: make room, or set XDG_STATE_HOME to a folder that can be written",
+        )
     }
 }

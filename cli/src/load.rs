@@ -35,7 +35,9 @@ impl Loaded {
         let base = folder_of(&file)?;
         let cache = Cache::open(&home.cache, &home.state)?;
         let program = ambient::program()?;
-        let components = Compiler { cache: &cache, program: &program }.components(&document, &base, &mut progress::note).map_err(refuse)?;
+        let components = Compiler { cache: &cache, program: &program }
+            .components(&document, &base, &mut progress::note)
+            .map_err(refuse)?;
         let policy = Policy::load(&document, &components.catalogue()).map_err(refuse)?;
         let places = places(&file, base, &home, &components, &arguments.dir)?;
         let folders = Folders::open(&policy, &document, &places).map_err(refuse)?;
@@ -67,7 +69,9 @@ impl Loaded {
     }
 
     fn input_file(&self, name: &str, path: &Path) -> Result<String, Error> {
-        let failed = |why: String| Error::input("input.read", format!("the file of the input `{}` cannot be read: {why}", printed(name)));
+        let failed = |why: String| {
+            Error::input("input.read", format!("the file of the input `{}` cannot be read: {why}", printed(name)))
+        };
         let most = self.policy.limits.argument_bytes;
         let bytes = ambient::read(path, most).map_err(|error| failed(error.to_string()))?;
         if bytes.len() as u64 > most {
@@ -79,19 +83,30 @@ impl Loaded {
     /// The plan's text, of which no more is read than a plan may have and one byte.
     pub(crate) fn plan(&self, path: &Path) -> Result<Vec<u8>, Error> {
         ambient::read(path, self.policy.limits.plan_bytes).map_err(|error| {
-            Error::policy_file("plan.read", path, format!("the plan `{}` cannot be read: {error}", printed(&path.to_string_lossy())))
+            Error::policy_file(
+                "plan.read",
+                path,
+                format!("the plan `{}` cannot be read: {error}", printed(&path.to_string_lossy())),
+            )
         })
     }
 
     /// What the plans of this policy run with.
     pub(crate) fn runtime(components: Components, folders: Folders) -> Result<Runtime, Error> {
-        let mut runtime = Runtime::new(ambient::program()?, Allocation::OnDemand, components, folders, ambient::random()?);
+        let mut runtime =
+            Runtime::new(ambient::program()?, Allocation::OnDemand, components, folders, ambient::random()?);
         runtime.interrupt = Some(ambient::interrupt()?);
         Ok(runtime)
     }
 }
 
-fn places(file: &Path, base: PathBuf, home: &Home, components: &Components, dirs: &[(String, String)]) -> Result<Places, Error> {
+fn places(
+    file: &Path,
+    base: PathBuf,
+    home: &Home,
+    components: &Components,
+    dirs: &[(String, String)],
+) -> Result<Places, Error> {
     let mut binds = BTreeMap::new();
     for (name, path) in dirs {
         let name = Name::new(name).map_err(|error| Error::input("usage", error.to_string()))?;

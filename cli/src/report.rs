@@ -57,7 +57,8 @@ pub(crate) fn violations(loaded: &Loaded, plan: &Path, violations: &[Violation])
         group = group.element(origin(plan, violation));
         if let Some(span) = violation.line.and_then(|line| line_span(loaded.text(), line)) {
             let path = loaded.file.to_string_lossy().into_owned();
-            group = group.element(Snippet::source(loaded.text()).path(path).annotation(AnnotationKind::Primary.span(span)));
+            group =
+                group.element(Snippet::source(loaded.text()).path(path).annotation(AnnotationKind::Primary.span(span)));
         }
         if let Some(help) = &violation.help {
             group = group.element(Level::HELP.message(printable(help)));
@@ -130,7 +131,9 @@ fn load_error(file: &Path, text: &str, error: &LoadError) {
 
 fn error_json(error: &Error) -> Value {
     match error {
-        Error::Own { message, help } => json!({ "rule": "own", "file": null, "line": null, "at": null, "message": message, "help": help }),
+        Error::Own { message, help } => {
+            json!({ "rule": "own", "file": null, "line": null, "at": null, "message": message, "help": help })
+        }
         Error::Input(Input { rule, file, message, help }) => {
             json!({ "rule": rule, "file": file, "line": null, "at": null, "message": message, "help": help })
         }
@@ -162,5 +165,7 @@ pub(crate) fn print_text(text: &str) {
     let shown = if ambient::stdout_is_terminal() { printable_lines(text) } else { text.to_owned() };
     let mut out = std::io::stdout().lock();
     // A reader that has gone away wants no more.
-    let _reader_is_gone = out.write_all(shown.as_bytes()).and_then(|()| if shown.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") });
+    let _reader_is_gone = out
+        .write_all(shown.as_bytes())
+        .and_then(|()| if shown.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") });
 }

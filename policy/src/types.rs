@@ -255,9 +255,6 @@ impl Type {
 
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fn side<'a>(ty: &'a Option<Box<Type>>) -> &'a dyn fmt::Display {
-            ty.as_ref().map_or(&"_", |ty| ty as &dyn fmt::Display)
-        }
         match self {
             Self::Bool => f.write_str("bool"),
             Self::Signed(bits) => write!(f, "s{bits}"),
@@ -284,7 +281,10 @@ impl fmt::Display for Type {
             }
             Self::Enum(names) => write!(f, "enum {{ {} }}", names.join(", ")),
             Self::Option(some) => write!(f, "option<{some}>"),
-            Self::Result(ok, err) => write!(f, "result<{}, {}>", side(ok), side(err)),
+            Self::Result(None, None) => f.write_str("result"),
+            Self::Result(Some(ok), None) => write!(f, "result<{ok}>"),
+            Self::Result(None, Some(err)) => write!(f, "result<_, {err}>"),
+            Self::Result(Some(ok), Some(err)) => write!(f, "result<{ok}, {err}>"),
             Self::Flags(names) => write!(f, "flags {{ {} }}", names.join(", ")),
             Self::Json => f.write_str("json"),
         }

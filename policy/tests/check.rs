@@ -19,19 +19,32 @@ fn text(name: &str) -> Field {
 
 fn component(name: &str, parameters: Vec<Field>, output: Option<Type>) -> (String, Component) {
     let signature = Signature { parameters, output, failure: Some(Failure { ty: Some(Type::String) }) };
-    let function =
-        Function { interface: Some(format!("t:t/{name}@0.1.0")), name: name.to_owned(), docs: None, signature: Ok(signature) };
-    let component = Component { digest: format!("sha256:{name}"), functions: vec![function], imports: Vec::new(), defaults: None };
+    let function = Function {
+        interface: Some(format!("t:t/{name}@0.1.0")),
+        name: name.to_owned(),
+        docs: None,
+        signature: Ok(signature),
+    };
+    let component =
+        Component { digest: format!("sha256:{name}"), functions: vec![function], imports: Vec::new(), defaults: None };
     (format!("{name}.wasm"), component)
 }
 
 fn catalogue() -> Catalogue {
     let entry = Type::Record(vec![text("path"), field("bytes", Type::Unsigned(64))]);
-    let order = Type::Record(vec![text("to"), field("cents", Type::Unsigned(32)), field("memo", Type::Option(Box::new(Type::String)))]);
+    let order = Type::Record(vec![
+        text("to"),
+        field("cents", Type::Unsigned(32)),
+        field("memo", Type::Option(Box::new(Type::String))),
+    ]);
     Catalogue {
         components: BTreeMap::from([
             component("read", vec![text("path")], Some(Type::String)),
-            component("list", vec![field("under", Type::Option(Box::new(Type::String)))], Some(Type::List(Box::new(entry)))),
+            component(
+                "list",
+                vec![field("under", Type::Option(Box::new(Type::String)))],
+                Some(Type::List(Box::new(entry))),
+            ),
             component("write", vec![text("path"), text("text")], None),
             component("ask", vec![text("data")], Some(Type::String)),
             component("pay", vec![field("order", order), field("urgent", Type::Bool)], Some(Type::Unsigned(32))),
@@ -115,13 +128,15 @@ fn policy() -> Arc<Policy> {
 
 fn session(policy: &Policy) -> Session {
     let given = |text: &str, from_file| Given { text: text.to_owned(), from_file };
-    let inputs = BTreeMap::from([("customer".to_owned(), given("ada", false)), ("amount".to_owned(), given("7", true))]);
+    let inputs =
+        BTreeMap::from([("customer".to_owned(), given("ada", false)), ("amount".to_owned(), given("7", true))]);
     Session::open(policy, inputs).unwrap_or_else(|violations| panic!("{violations:#?}"))
 }
 
 fn check_in(policy: &Arc<Policy>, session: &Session, steps: &Value) -> Result<ValidatedPlan, Refusal> {
     let plan = json!({ "claw": 1, "steps": steps }).to_string();
-    Plan::parse(plan.as_bytes(), &Limits::default()).and_then(|plan| policy.check(session, plan, SystemTime::UNIX_EPOCH))
+    Plan::parse(plan.as_bytes(), &Limits::default())
+        .and_then(|plan| policy.check(session, plan, SystemTime::UNIX_EPOCH))
 }
 
 /// Holds what the policy says of a plan against `expect`: each violation as `rule at`.
@@ -142,22 +157,46 @@ fn step(id: &str, capability: &str, arguments: Value) -> Value {
 #[test]
 fn what_is_granted_is_accepted() {
     check(json!([]), &[]);
-    check(json!([step("a", "read", json!({ "path": "a.md" })), step("b", "write", json!({ "path": "b.md", "text": { "$step": "a" } }))]), &[]);
-    check(json!([step("a", "list", json!({})), step("b", "read", json!({ "path": { "$step": "a", "at": "/0/path" } }))]), &[]);
+    check(
+        json!([
+            step("a", "read", json!({ "path": "a.md" })),
+            step("b", "write", json!({ "path": "b.md", "text": { "$step": "a" } }))
+        ]),
+        &[],
+    );
+    check(
+        json!([step("a", "list", json!({})), step("b", "read", json!({ "path": { "$step": "a", "at": "/0/path" } }))]),
+        &[],
+    );
     check(json!([step("a", "list", json!({ "under": null }))]), &[]);
     check(json!([step("a", "shelve", json!({ "path": "b.md", "text": "public" }))]), &[]);
-    check(json!([step("a", "ask", json!({ "data": { "q": "why", "n": 2 } })), step("b", "ask", json!({ "data": { "q": { "$step": "a", "at": "/x" } } }))]), &[]);
+    check(
+        json!([
+            step("a", "ask", json!({ "data": { "q": "why", "n": 2 } })),
+            step("b", "ask", json!({ "data": { "q": { "$step": "a", "at": "/x" } } }))
+        ]),
+        &[],
+    );
     check(json!([step("a", "pay", json!({ "order": { "cents": 5 } }))]), &[]);
-    check(json!([step("a", "pay", json!({ "order": { "to": { "$input": "customer" }, "cents": 5 }, "urgent": false }))]), &[]);
+    check(
+        json!([step("a", "pay", json!({ "order": { "to": { "$input": "customer" }, "cents": 5 }, "urgent": false }))]),
+        &[],
+    );
 }
 
 #[test]
 fn capabilities_and_arguments_are_known() {
     check(json!([step("a", "shell", json!({ "command": "rm -rf /" }))]), &["capability.unknown /steps/0/capability"]);
     check(json!([step("a", "read", json!({}))]), &["argument.missing /steps/0/arguments"]);
-    check(json!([step("a", "read", json!({ "path": "a", "Path": "b" }))]), &["argument.unknown /steps/0/arguments/Path"]);
+    check(
+        json!([step("a", "read", json!({ "path": "a", "Path": "b" }))]),
+        &["argument.unknown /steps/0/arguments/Path"],
+    );
     check(json!([step("a", "read", json!({ "path": null }))]), &["argument.missing /steps/0/arguments"]);
-    check(json!([step("a", "pay", json!({ "order": { "cents": 5, "tip": 1 } }))]), &["argument.type /steps/0/arguments/order/tip"]);
+    check(
+        json!([step("a", "pay", json!({ "order": { "cents": 5, "tip": 1 } }))]),
+        &["argument.type /steps/0/arguments/order/tip"],
+    );
     check(json!([step("a", "ask", json!({ "data": { "z": 1 } }))]), &["argument.schema /steps/0/arguments/data"]);
 }
 
@@ -165,25 +204,51 @@ fn capabilities_and_arguments_are_known() {
 fn values_are_of_their_type_and_schema() {
     check(json!([step("a", "read", json!({ "path": 1 }))]), &["argument.type /steps/0/arguments/path"]);
     check(json!([step("a", "read", json!({ "path": "../a" }))]), &["argument.path /steps/0/arguments/path"]);
-    check(json!([step("a", "pay", json!({ "order": { "cents": 1.5 } }))]), &["argument.type /steps/0/arguments/order/cents"]);
-    check(json!([step("a", "pay", json!({ "order": { "cents": 50001 } }))]), &["argument.schema /steps/0/arguments/order/cents"]);
+    check(
+        json!([step("a", "pay", json!({ "order": { "cents": 1.5 } }))]),
+        &["argument.type /steps/0/arguments/order/cents"],
+    );
+    check(
+        json!([step("a", "pay", json!({ "order": { "cents": 50001 } }))]),
+        &["argument.schema /steps/0/arguments/order/cents"],
+    );
     check(json!([step("a", "ask", json!({ "data": { "n": 1.0 } }))]), &["argument.schema /steps/0/arguments/data/n"]);
-    check(json!([step("a", "ask", json!({ "data": { "q": "longer" } }))]), &["argument.schema /steps/0/arguments/data/q"]);
+    check(
+        json!([step("a", "ask", json!({ "data": { "q": "longer" } }))]),
+        &["argument.schema /steps/0/arguments/data/q"],
+    );
     check(json!([step("a", "ask", json!({ "data": [] }))]), &["argument.schema /steps/0/arguments/data"]);
-    check(json!([step("a", "write", json!({ "path": "a", "text": "x".repeat(101) }))]), &["argument.schema /steps/0/arguments/text"]);
-    check(json!([step("a", "shelve", json!({ "path": "c.md", "text": "" }))]), &["argument.schema /steps/0/arguments/path"]);
+    check(
+        json!([step("a", "write", json!({ "path": "a", "text": "x".repeat(101) }))]),
+        &["argument.schema /steps/0/arguments/text"],
+    );
+    check(
+        json!([step("a", "shelve", json!({ "path": "c.md", "text": "" }))]),
+        &["argument.schema /steps/0/arguments/path"],
+    );
 }
 
 #[test]
 fn case_162_references_are_to_earlier_steps() {
     let read = |id: &str, path: Value| step(id, "read", json!({ "path": path }));
     check(json!([read("a", json!({ "$step": "a" }))]), &["reference.forward /steps/0/arguments/path"]);
-    check(json!([read("a", json!({ "$step": "b" })), read("b", json!("x"))]), &["reference.forward /steps/0/arguments/path"]);
+    check(
+        json!([read("a", json!({ "$step": "b" })), read("b", json!("x"))]),
+        &["reference.forward /steps/0/arguments/path"],
+    );
     check(json!([read("a", json!({ "$step": "z" }))]), &["reference.unknown /steps/0/arguments/path"]);
     check(json!([read("a", json!("x")), read("a", json!("y"))]), &["plan.duplicate-id /steps/1/id"]);
     check(json!([read("a", json!({ "$input": "nobody" }))]), &["input.unbound /steps/0/arguments/path"]);
-    for reference in [json!({ "$step": "a", "more": 1 }), json!({ "$step": 1 }), json!({ "$ref": "x" }), json!({ "$step": "a", "at": "x" }), json!({ "$step": "a", "at": "/~2" }), json!({ "$step": "a", "$input": "b" })] {
-        let at = if reference.get("$ref").is_some() { "/steps/0/arguments/path/$ref" } else { "/steps/0/arguments/path" };
+    for reference in [
+        json!({ "$step": "a", "more": 1 }),
+        json!({ "$step": 1 }),
+        json!({ "$ref": "x" }),
+        json!({ "$step": "a", "at": "x" }),
+        json!({ "$step": "a", "at": "/~2" }),
+        json!({ "$step": "a", "$input": "b" }),
+    ] {
+        let at =
+            if reference.get("$ref").is_some() { "/steps/0/arguments/path/$ref" } else { "/steps/0/arguments/path" };
         check(json!([read("a", reference)]), &[&format!("plan.reference {at}")]);
     }
 }
@@ -191,30 +256,61 @@ fn case_162_references_are_to_earlier_steps() {
 #[test]
 fn case_163_a_reference_fits_or_is_refused() {
     let list = step("a", "list", json!({}));
-    check(json!([list, step("b", "read", json!({ "path": { "$step": "a" } }))]), &["reference.type /steps/1/arguments/path"]);
-    check(json!([list, step("b", "read", json!({ "path": { "$step": "a", "at": "/0/bytes" } }))]), &["reference.type /steps/1/arguments/path"]);
-    check(json!([list, step("b", "read", json!({ "path": { "$step": "a", "at": "/0/size" } }))]), &["reference.part /steps/1/arguments/path"]);
-    check(json!([list, step("b", "read", json!({ "path": { "$step": "a", "at": "/00/path" } }))]), &["reference.part /steps/1/arguments/path"]);
+    check(
+        json!([list, step("b", "read", json!({ "path": { "$step": "a" } }))]),
+        &["reference.type /steps/1/arguments/path"],
+    );
+    check(
+        json!([list, step("b", "read", json!({ "path": { "$step": "a", "at": "/0/bytes" } }))]),
+        &["reference.type /steps/1/arguments/path"],
+    );
+    check(
+        json!([list, step("b", "read", json!({ "path": { "$step": "a", "at": "/0/size" } }))]),
+        &["reference.part /steps/1/arguments/path"],
+    );
+    check(
+        json!([list, step("b", "read", json!({ "path": { "$step": "a", "at": "/00/path" } }))]),
+        &["reference.part /steps/1/arguments/path"],
+    );
     let write = step("w", "write", json!({ "path": "a", "text": "b" }));
-    check(json!([write, step("b", "read", json!({ "path": { "$step": "w" } }))]), &["reference.part /steps/1/arguments/path"]);
+    check(
+        json!([write, step("b", "read", json!({ "path": { "$step": "w" } }))]),
+        &["reference.part /steps/1/arguments/path"],
+    );
 }
 
 #[test]
 fn rule_6_only_those_whom_the_policy_names_choose() {
     let read = step("a", "read", json!({ "path": "a.md" }));
     // What a file says may be a payload, and no target.
-    check(json!([read, step("b", "write", json!({ "path": { "$step": "a" }, "text": "" }))]), &["argument.from /steps/1/arguments/path"]);
-    check(json!([step("a", "shelve", json!({ "path": { "$input": "customer" }, "text": "" }))]), &["argument.schema /steps/0/arguments/path"]);
-    check(json!([step("a", "pay", json!({ "order": { "to": "mallory", "cents": 5 } }))]), &["argument.input /steps/0/arguments/order/to"]);
-    check(json!([step("a", "pay", json!({ "order": { "cents": 5 }, "urgent": true }))]), &["argument.const /steps/0/arguments/urgent"]);
-    check(json!([step("a", "pay", json!({ "order": { "cents": { "$input": "amount" } } }))]), &["argument.from /steps/0/arguments/order/cents"]);
+    check(
+        json!([read, step("b", "write", json!({ "path": { "$step": "a" }, "text": "" }))]),
+        &["argument.from /steps/1/arguments/path"],
+    );
+    check(
+        json!([step("a", "shelve", json!({ "path": { "$input": "customer" }, "text": "" }))]),
+        &["argument.schema /steps/0/arguments/path"],
+    );
+    check(
+        json!([step("a", "pay", json!({ "order": { "to": "mallory", "cents": 5 } }))]),
+        &["argument.input /steps/0/arguments/order/to"],
+    );
+    check(
+        json!([step("a", "pay", json!({ "order": { "cents": 5 }, "urgent": true }))]),
+        &["argument.const /steps/0/arguments/urgent"],
+    );
+    check(
+        json!([step("a", "pay", json!({ "order": { "cents": { "$input": "amount" } } }))]),
+        &["argument.from /steps/0/arguments/order/cents"],
+    );
     // The items are the policy's, and how many there are is the planner's choice.
     check(json!([step("a", "tag", json!({ "tags": ["red"] }))]), &["argument.from /steps/0/arguments/tags"]);
     // A whole object by reference has to be admitted at each place in it.
     let ask = step("a", "ask", json!({ "data": { "q": { "$input": "customer" } } }));
     let pay = step("b", "pay", json!({ "order": { "$step": "a" } }));
     let policy = policy();
-    let refused = check_in(&policy, &session(&policy), &json!([ask, pay])).expect_err("its parts are not the user's to choose");
+    let refused =
+        check_in(&policy, &session(&policy), &json!([ask, pay])).expect_err("its parts are not the user's to choose");
     assert!(refused.violations().iter().all(|violation| violation.rule == "argument.from"), "{refused}");
 }
 
@@ -226,7 +322,10 @@ fn rule_5_secrets_reach_only_places_that_accept_them() {
     check(json!([step("a", "read-open", json!({ "path": "a" })), shelve]), &[]);
     let laundered = step("b", "ask", json!({ "data": { "q": { "$step": "a" } } }));
     let shelve = step("c", "shelve", json!({ "path": "a.md", "text": { "$step": "b", "at": "/x" } }));
-    check(json!([step("a", "read", json!({ "path": "a" })), laundered, shelve]), &["sink.accepts /steps/2/arguments/text"]);
+    check(
+        json!([step("a", "read", json!({ "path": "a" })), laundered, shelve]),
+        &["sink.accepts /steps/2/arguments/text"],
+    );
 }
 
 #[test]
@@ -262,14 +361,16 @@ fn a_plan_runs_in_its_own_session_alone() {
     let steps = json!([step("a", "list", json!({}))]);
     let (first, second) = (check_in(&policy, &session(&policy), &steps), check_in(&policy, &session(&policy), &steps));
     let (grown, _) = run(first.expect("it is allowed"), session(&policy), |_| json!([]));
-    let refused = Execution::start(second.expect("it is allowed"), grown).expect_err("something has happened in between");
+    let refused =
+        Execution::start(second.expect("it is allowed"), grown).expect_err("something has happened in between");
     assert_eq!(refused.violations()[0].rule, "session.changed");
 }
 
 #[test]
 fn values_known_only_while_running_are_checked_when_their_step_starts() {
     let policy = policy();
-    let steps = json!([step("a", "list", json!({})), step("b", "read", json!({ "path": { "$step": "a", "at": "/0/path" } }))]);
+    let steps =
+        json!([step("a", "list", json!({})), step("b", "read", json!({ "path": { "$step": "a", "at": "/0/path" } }))]);
     for (output, rule) in [
         (json!([{ "path": "../../etc/passwd", "bytes": 1 }]), Some("argument.path")),
         (json!([]), Some("reference.part")),
@@ -295,7 +396,8 @@ fn outputs_are_what_the_function_and_the_policy_say() {
         ("ask", json!({ "data": {} }), json!("{\"x\": 1, \"x\": 2}"), false),
         ("ask", json!({ "data": {} }), json!("no JSON"), false),
     ] {
-        let plan = check_in(&policy, &session(&policy), &json!([step("a", capability, arguments)])).expect("it is allowed");
+        let plan =
+            check_in(&policy, &session(&policy), &json!([step("a", capability, arguments)])).expect("it is allowed");
         let mut execution = Execution::start(plan, session(&policy)).expect("it is the plan's session");
         let ready = execution.next_step().expect("a step").expect("it holds");
         assert_eq!(execution.done(&ready, output.clone(), 0, 0).is_ok(), holds, "{capability}: {output}");
@@ -305,7 +407,8 @@ fn outputs_are_what_the_function_and_the_policy_say() {
 #[test]
 fn json_travels_in_a_string_and_constants_are_put_in() {
     let policy = policy();
-    let steps = json!([step("a", "ask", json!({ "data": { "n": 3 } })), step("b", "pay", json!({ "order": { "cents": 5 } }))]);
+    let steps =
+        json!([step("a", "ask", json!({ "data": { "n": 3 } })), step("b", "pay", json!({ "order": { "cents": 5 } }))]);
     let plan = check_in(&policy, &session(&policy), &steps).expect("it is allowed");
     let mut execution = Execution::start(plan, session(&policy)).expect("it is the plan's session");
     let ask = execution.next_step().expect("a step").expect("it holds");
@@ -350,20 +453,27 @@ fn case_170_a_pattern_takes_linear_time() {
     let policy = POLICY.replace("pattern = '[a-z]{1,20}'", "pattern = '(a+)+'");
     let policy = Policy::parse(&policy, &catalogue()).unwrap_or_else(|errors| panic!("{errors:#?}"));
     let given = Given { text: format!("{}!", "a".repeat(50_000)), from_file: false };
-    let refused = Session::open(&policy, BTreeMap::from([("customer".to_owned(), given)])).expect_err("it does not match");
+    let refused =
+        Session::open(&policy, BTreeMap::from([("customer".to_owned(), given)])).expect_err("it does not match");
     assert_eq!(refused[0].rule, "input.schema");
 }
 
 #[test]
 fn case_188_and_189_policies_have_no_unknown_or_double_keys() {
-    for (from, to) in [("calls = 2", "cals = 2"), ("calls = 2", "calls = 2\ncalls = 3"), ("[plan]", "[capability.read]\n[plan]"), ("access = \"read\"", "access = \"Read\"")] {
+    for (from, to) in [
+        ("calls = 2", "cals = 2"),
+        ("calls = 2", "calls = 2\ncalls = 3"),
+        ("[plan]", "[capability.read]\n[plan]"),
+        ("access = \"read\"", "access = \"Read\""),
+    ] {
         assert!(Policy::parse(&POLICY.replacen(from, to, 1), &catalogue()).is_err(), "{to}");
     }
 }
 
 #[test]
 fn a_plan_that_is_cut_at_any_byte_is_refused() {
-    let whole = r#"{"claw":1,"steps":[{"id":"a","capability":"read","arguments":{"path":"ü.md"}}],"answer":{"$step":"a"}}"#;
+    let whole =
+        r#"{"claw":1,"steps":[{"id":"a","capability":"read","arguments":{"path":"ü.md"}}],"answer":{"$step":"a"}}"#;
     assert!(Plan::parse(whole.as_bytes(), &Limits::default()).is_ok());
     for length in 0..whole.len() {
         assert!(Plan::parse(&whole.as_bytes()[..length], &Limits::default()).is_err(), "cut to {length} bytes");

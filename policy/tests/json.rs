@@ -37,12 +37,34 @@ fn case_156_depth_is_bounded_before_the_stack_is() {
 
 #[test]
 fn case_157_numbers_are_exact_or_faults() {
-    for text in ["0", "-0", "1", "-1", "1.5", "1.50", "1e2", "100e-2", "0.1", "1E+2", "9223372036854775807", "-9223372036854775808", "5e-324", "1.7976931348623157e308"] {
+    for text in [
+        "0",
+        "-0",
+        "1",
+        "-1",
+        "1.5",
+        "1.50",
+        "1e2",
+        "100e-2",
+        "0.1",
+        "1E+2",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "5e-324",
+        "1.7976931348623157e308",
+    ] {
         assert_eq!(faults(text), [], "{text}");
     }
     for text in [
-        "1e400", "-1e400", "18446744073709551615", "9223372036854775808", "-9223372036854775809", "0.1000000000000000055",
-        "9007199254740993.0", "1e-400", "0.30000000000000004440892098500626",
+        "1e400",
+        "-1e400",
+        "18446744073709551615",
+        "9223372036854775808",
+        "-9223372036854775809",
+        "0.1000000000000000055",
+        "9007199254740993.0",
+        "1e-400",
+        "0.30000000000000004440892098500626",
     ] {
         assert_eq!(faults(text).first().map(|(kind, _)| *kind), Some(FaultKind::Number), "{text}");
     }
@@ -54,7 +76,20 @@ fn case_157_numbers_are_exact_or_faults() {
 
 #[test]
 fn case_158_text_is_utf_8_and_one_document() {
-    for text in [&b"\xff"[..], b"\xef\xbb\xbf1", b"\"\xed\xa0\x80\"", b"\"\\ud800\"", b"\"\\udc00\\ud800\"", b"1 2", b"[1,]", b"{\"a\":1,}", b"[1] // x", b"\"a\nb\"", b"", b" "] {
+    for text in [
+        &b"\xff"[..],
+        b"\xef\xbb\xbf1",
+        b"\"\xed\xa0\x80\"",
+        b"\"\\ud800\"",
+        b"\"\\udc00\\ud800\"",
+        b"1 2",
+        b"[1,]",
+        b"{\"a\":1,}",
+        b"[1] // x",
+        b"\"a\nb\"",
+        b"",
+        b" ",
+    ] {
         let found = read(text, BOUNDS).err().unwrap_or_default();
         assert_eq!(found.first().map(|fault| fault.kind), Some(FaultKind::Syntax), "{text:?}");
     }
@@ -81,7 +116,8 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(4, 32, 6, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-            prop::collection::btree_map(any::<String>(), inner, 0..6).prop_map(|map| Value::Object(map.into_iter().collect())),
+            prop::collection::btree_map(any::<String>(), inner, 0..6)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
 }

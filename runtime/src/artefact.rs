@@ -10,7 +10,10 @@ use wasmtime::component::Component;
 ///
 /// # Errors
 /// An artefact of another engine, version or machine.
-#[expect(unsafe_code, reason = "wasmtime cannot check native code, so its `deserialize` is unsafe; see the MAC in `cache.rs`")]
+#[expect(
+    unsafe_code,
+    reason = "wasmtime cannot check native code, so its `deserialize` is unsafe; see the MAC in `cache.rs`"
+)]
 pub(crate) fn load_authenticated(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: the bytes were made by `Component::serialize` of this program, in a worker of its own user, and have not
     // changed since: their HMAC-SHA256 was checked over exactly these bytes with a key that only that user can read.

@@ -70,10 +70,18 @@ impl Compiler<'_> {
     ///
     /// # Errors
     /// Every component that cannot be used.
-    pub fn components(&self, document: &Document, base: &Path, about: &mut dyn FnMut(&str)) -> Result<Components, Vec<LoadError>> {
+    pub fn components(
+        &self,
+        document: &Document,
+        base: &Path,
+        about: &mut dyn FnMut(&str),
+    ) -> Result<Components, Vec<LoadError>> {
         let mut components = Components::default();
         let mut errors = Vec::new();
-        let mut add = |components: &mut Components, key: &str, span: Range<usize>, compiled: Result<Compiled, ComponentError>| match compiled {
+        let mut add = |components: &mut Components,
+                       key: &str,
+                       span: Range<usize>,
+                       compiled: Result<Compiled, ComponentError>| match compiled {
             Ok(compiled) => {
                 components.compiled.insert(key.to_owned(), compiled);
             }
@@ -100,12 +108,14 @@ impl Compiler<'_> {
     /// # Errors
     /// When it cannot be read or compiled.
     pub fn inspect(&self, name: &str, about: &mut dyn FnMut(&str)) -> Result<Component, ComponentError> {
-        let compiled = if name.starts_with(BUILTIN) { self.builtin(name, about) } else { self.file(Path::new(name), about) };
+        let compiled =
+            if name.starts_with(BUILTIN) { self.builtin(name, about) } else { self.file(Path::new(name), about) };
         compiled.map(|compiled| compiled.component)
     }
 
     pub(crate) fn builtin(&self, key: &str, about: &mut dyn FnMut(&str)) -> Result<Compiled, ComponentError> {
-        let known = || BUILTINS.iter().map(|builtin| format!("`{BUILTIN}{}`", builtin.name)).collect::<Vec<_>>().join(", ");
+        let known =
+            || BUILTINS.iter().map(|builtin| format!("`{BUILTIN}{}`", builtin.name)).collect::<Vec<_>>().join(", ");
         let missing = || ComponentError::NoBuiltin(claw_policy::printable::printable(key), known());
         let builtin = key.strip_prefix(BUILTIN).and_then(builtin).ok_or_else(missing)?;
         let mut compiled = self.compiled(builtin.wasm, builtin.digest, key, about)?;
@@ -119,7 +129,13 @@ impl Compiler<'_> {
     }
 
     /// INVARIANT: the bytes that were hashed are the bytes that are compiled (case 151).
-    fn compiled(&self, bytes: &[u8], digest: &str, name: &str, about: &mut dyn FnMut(&str)) -> Result<Compiled, ComponentError> {
+    fn compiled(
+        &self,
+        bytes: &[u8],
+        digest: &str,
+        name: &str,
+        about: &mut dyn FnMut(&str),
+    ) -> Result<Compiled, ComponentError> {
         if let Some(mut compiled) = self.cache.get(digest) {
             for import in &mut compiled.component.imports {
                 import.authority = authority(&import.name);
@@ -127,7 +143,8 @@ impl Compiler<'_> {
             return Ok(compiled);
         }
         about(&format!("compiling {} for this machine, once", claw_policy::printable::printable(name)));
-        let (component, artefact) = Worker::compile(self.program, bytes, digest).map_err(|fault| ComponentError::Compile(fault.to_string()))?;
+        let (component, artefact) =
+            Worker::compile(self.program, bytes, digest).map_err(|fault| ComponentError::Compile(fault.to_string()))?;
         let compiled = Compiled { component, artefact };
         if let Err(error) = self.cache.put(&compiled) {
             about(&format!("compiled components are not kept: {error}"));
@@ -162,7 +179,10 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ComponentError> {
     if !metadata.is_file() {
         return Err(ComponentError::Size { path: path.to_owned(), why: "is no file".to_owned() });
     }
-    let too_large = || ComponentError::Size { path: path.to_owned(), why: format!("is over the {COMPONENT_BYTES_MAX} bytes of a component") };
+    let too_large = || ComponentError::Size {
+        path: path.to_owned(),
+        why: format!("is over the {COMPONENT_BYTES_MAX} bytes of a component"),
+    };
     if metadata.len() > COMPONENT_BYTES_MAX {
         return Err(too_large());
     }
@@ -173,10 +193,14 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ComponentError> {
 
 fn load_error(error: &ComponentError, span: Range<usize>) -> LoadError {
     let (rule, help) = match error {
-        ComponentError::NoBuiltin(..) => ("component.unknown", "name one of them, or a file: { path = \"…\", digest = \"sha256:…\" }"),
+        ComponentError::NoBuiltin(..) => {
+            ("component.unknown", "name one of them, or a file: { path = \"…\", digest = \"sha256:…\" }")
+        }
         ComponentError::Read { .. } => ("component.read", "the path is from the folder that the policy is in"),
         ComponentError::Size { .. } => ("component.size", "name a component's .wasm file"),
-        ComponentError::Compile(_) => ("component.invalid", "a component is WebAssembly with the component model, not a core module"),
+        ComponentError::Compile(_) => {
+            ("component.invalid", "a component is WebAssembly with the component model, not a core module")
+        }
     };
     LoadError::new(rule, span, error.to_string()).help(help)
 }

@@ -112,7 +112,13 @@ enum Ending {
 
 impl Runtime {
     /// A runtime without a worker; the first step starts one.
-    pub fn new(program: PathBuf, allocation: Allocation, components: Components, folders: Folders, seed: [u8; 32]) -> Self {
+    pub fn new(
+        program: PathBuf,
+        allocation: Allocation,
+        components: Components,
+        folders: Folders,
+        seed: [u8; 32],
+    ) -> Self {
         Self { program, allocation, components, folders, seed, interrupt: None, worker: None }
     }
 
@@ -237,8 +243,10 @@ impl Runtime {
     /// Has a worker with the capability's component loaded.
     fn ready_worker(&mut self, policy: &Policy, capability: &Capability, name: &Name) -> Result<(), WorkerFault> {
         if self.worker.is_none() {
-            let most = policy.capabilities.values().map(|capability| capability.limits.output_bytes).max().unwrap_or_default();
-            let mut worker = Worker::start(&self.program, most).map_err(|error| WorkerFault::Broken(error.to_string()))?;
+            let most =
+                policy.capabilities.values().map(|capability| capability.limits.output_bytes).max().unwrap_or_default();
+            let mut worker =
+                Worker::start(&self.program, most).map_err(|error| WorkerFault::Broken(error.to_string()))?;
             worker.open(self.allocation, &self.folders.descriptors())?;
             self.worker = Some(Started { worker, loaded: BTreeSet::new(), prepared: BTreeSet::new() });
         }
@@ -291,7 +299,13 @@ fn preparation(policy: &Policy, capability: &Capability, name: &Name, folders: &
 }
 
 /// Records that a step is about to start; synced where it could have an effect.
-fn intend(record: &mut Record, policy: &Policy, capability: &Capability, ready: &ReadyStep, clock: u64) -> Result<(), RecordError> {
+fn intend(
+    record: &mut Record,
+    policy: &Policy,
+    capability: &Capability,
+    ready: &ReadyStep,
+    clock: u64,
+) -> Result<(), RecordError> {
     let arguments = record.store(Value::Object(ready.given.clone()))?;
     record.append(&Event::Step {
         step: ready.id.to_string(),
@@ -317,9 +331,12 @@ fn conclude(record: &mut Record, ready: &ReadyStep, outcome: &StepOutcome, repor
     }
     let step = ready.id.to_string();
     let event = match &outcome.result {
-        Ok(output) => {
-            Event::Done { step, output: record.store(output.clone())?, label: outcome.label.clone(), usage: outcome.usage }
-        }
+        Ok(output) => Event::Done {
+            step,
+            output: record.store(output.clone())?,
+            label: outcome.label.clone(),
+            usage: outcome.usage,
+        },
         Err(reason) => Event::Failed { step, reason: reason.clone(), usage: outcome.usage },
     };
     record.append(&event)?;
@@ -327,12 +344,19 @@ fn conclude(record: &mut Record, ready: &ReadyStep, outcome: &StepOutcome, repor
 }
 
 /// What a step's ending means for it, and for the run where that ends too.
-fn settle(ready: &ReadyStep, ending: Ending, usage: Usage, report: &Report) -> (StepOutcome, Option<(Status, Vec<Violation>)>) {
+fn settle(
+    ready: &ReadyStep,
+    ending: Ending,
+    usage: Usage,
+    report: &Report,
+) -> (StepOutcome, Option<(Status, Vec<Violation>)>) {
     let (result, ended) = match ending {
         Ending::Done(output) => (Ok(output), None),
         Ending::Failed(reason) => (Err(reason), Some((Status::Failed, Vec::new()))),
         Ending::Halted(reason, violation) => (Err(reason), Some((Status::Halted, vec![violation]))),
-        Ending::Interrupted => (Err(reason("interrupted", "the run was interrupted")), Some((Status::Interrupted, Vec::new()))),
+        Ending::Interrupted => {
+            (Err(reason("interrupted", "the run was interrupted")), Some((Status::Interrupted, Vec::new())))
+        }
     };
     let outcome = StepOutcome {
         id: ready.id.clone(),
@@ -363,7 +387,8 @@ fn failed(capability: &Capability, ready: &ReadyStep, failure: &CallFailure, rep
     };
     let reason = reason(&kind, message);
     // A limit or a missing value explains itself; a denial explains a guest that gave up by itself.
-    let gave_up = matches!(failure, CallFailure::Returned(_) | CallFailure::Stopped(Stop::Exited(_) | Stop::Trapped(_)));
+    let gave_up =
+        matches!(failure, CallFailure::Returned(_) | CallFailure::Stopped(Stop::Exited(_) | Stop::Trapped(_)));
     match report.denied.as_ref().filter(|_| gave_up) {
         Some(denied) => {
             let path = claw_policy::printable::printable(&denied.path);
@@ -382,7 +407,10 @@ fn fault_ending(fault: WorkerFault, capability: &Capability) -> Ending {
         WorkerFault::Interrupted => Ending::Interrupted,
         WorkerFault::Deadline => {
             let time = claw_policy::limits::Quantity(claw_policy::limits::Unit::Milliseconds, capability.limits.time);
-            Ending::Failed(reason("limit.time", format!("the step took longer than its limit `time` of {time}, and was killed")))
+            Ending::Failed(reason(
+                "limit.time",
+                format!("the step took longer than its limit `time` of {time}, and was killed"),
+            ))
         }
         other => Ending::Failed(reason("worker", other.to_string())),
     }

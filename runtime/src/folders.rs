@@ -55,24 +55,40 @@ impl Folders {
             let path = match path(&grant.folder, places) {
                 Ok(path) => path,
                 Err(message) => {
-                    errors.push(error("grant.folder", format!("the folder of `{name}` is not known: {message}"), "give it with `--dir NAME=PATH`"));
+                    errors.push(error(
+                        "grant.folder",
+                        format!("the folder of `{name}` is not known: {message}"),
+                        "give it with `--dir NAME=PATH`",
+                    ));
                     continue;
                 }
             };
             if let Err(why) = make(&path, grant.create) {
-                errors.push(error("grant.folder", format!("the folder of `{name}` cannot be made: {why}"), "check the path"));
+                errors.push(error(
+                    "grant.folder",
+                    format!("the folder of `{name}` cannot be made: {why}"),
+                    "check the path",
+                ));
                 continue;
             }
             match open(&path) {
                 Ok(folder) => {
                     if let Err(message) = allowed(&folder, grant.writes(), places) {
-                        errors.push(error("grant.protected", format!("`{name}` cannot be granted: {message}"), "grant a folder below or beside it"));
+                        errors.push(error(
+                            "grant.protected",
+                            format!("`{name}` cannot be granted: {message}"),
+                            "grant a folder below or beside it",
+                        ));
                     }
                     opened.push((name.clone(), folder));
                 }
                 Err(why) => {
                     let message = format!("the folder of `{name}`, `{}`, cannot be opened: {why}", shown(&path));
-                    let help = if grant.writes() { "make the folder, or write `create = true` in the grant" } else { "make the folder, or correct `dir`" };
+                    let help = if grant.writes() {
+                        "make the folder, or write `create = true` in the grant"
+                    } else {
+                        "make the folder, or correct `dir`"
+                    };
                     errors.push(error("grant.folder", message, help));
                 }
             }
@@ -98,9 +114,11 @@ impl Folders {
 
 fn path(folder: &Folder, places: &Places) -> Result<PathBuf, String> {
     match folder {
-        Folder::Bind(bind) => {
-            places.binds.get(&bind.bind).cloned().ok_or_else(|| format!("`{}` is given when a run starts, and was not", bind.bind))
-        }
+        Folder::Bind(bind) => places
+            .binds
+            .get(&bind.bind)
+            .cloned()
+            .ok_or_else(|| format!("`{}` is given when a run starts, and was not", bind.bind)),
         Folder::Path(text) => match (text.strip_prefix("~/"), &places.home) {
             (Some(rest), Some(home)) => Ok(home.join(rest)),
             (Some(_), None) => Err("there is no home folder for `~/`".to_owned()),

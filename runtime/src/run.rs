@@ -1,8 +1,8 @@
 //! A run: one session, its record, and the door that every plan goes through.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
-use std::path::PathBuf;
 
 use claw_audit::{Event, Host, Input, Record, RecordError, Status, StepLabel, Verdict};
 use claw_policy::{Document, Plan, Policy, Refusal, Session, ValidatedPlan, Violation};
@@ -76,7 +76,8 @@ impl Run {
         };
         let kept = self.record.store(Value::String(String::from_utf8_lossy(text).into_owned()))?;
         self.record.append(&Event::Plan { text: kept })?;
-        let verdict = Plan::parse(text, &self.policy.limits).and_then(|plan| self.policy.check(&session, plan, SystemTime::now()));
+        let verdict = Plan::parse(text, &self.policy.limits)
+            .and_then(|plan| self.policy.check(&session, plan, SystemTime::now()));
         self.record.append(&verdict_event(&verdict))?;
         match verdict {
             Err(refusal) => {

@@ -31,11 +31,13 @@ pub fn self_test(compiler: &Compiler<'_>) -> Result<(), SelfTestError> {
     let compiled = compiler.builtin(COMPONENT, &mut |_| {})?;
     let failed = |fault: WorkerFault| SelfTestError::Worker(fault.to_string());
     let limits = claw_policy::Limits::default();
-    let mut worker = Worker::start(compiler.program, limits.output_bytes).map_err(|error| SelfTestError::Worker(error.to_string()))?;
+    let mut worker = Worker::start(compiler.program, limits.output_bytes)
+        .map_err(|error| SelfTestError::Worker(error.to_string()))?;
     worker.open(Allocation::OnDemand, &[]).map_err(failed)?;
     let digest = compiled.component.digest.clone();
     worker.load(&digest, &compiled.artefact).map_err(failed)?;
-    let function = compiled.component.functions.first().ok_or_else(|| SelfTestError::Output("no function".to_owned()))?;
+    let function =
+        compiled.component.functions.first().ok_or_else(|| SelfTestError::Output("no function".to_owned()))?;
     let preparation = Preparation {
         capability: "self-test".to_owned(),
         component: digest,
@@ -46,7 +48,14 @@ pub fn self_test(compiler: &Compiler<'_>) -> Result<(), SelfTestError> {
     };
     worker.prepare(preparation).map_err(failed)?;
     let arguments = vec![".[0] + 1".into(), "[41]".into()];
-    let call = Call { capability: "self-test".to_owned(), arguments, written_left: 0, files_left: 0, clock_ms: 0, seed: [0; 32] };
+    let call = Call {
+        capability: "self-test".to_owned(),
+        arguments,
+        written_left: 0,
+        files_left: 0,
+        clock_ms: 0,
+        seed: [0; 32],
+    };
     let ended = worker.call(call, Duration::from_secs(10), None).map_err(failed)?;
     match ended.result {
         Ok(output) if output.as_str().is_some_and(|text| text.trim() == "[42]") => Ok(()),

@@ -28,7 +28,8 @@ pub(crate) fn read(bytes: &[u8], digest: String) -> Result<Component, String> {
         match item {
             WorldItem::Interface { id, .. } => {
                 let interface = interface_name(&resolve, key);
-                let exported = resolve.interfaces.get(*id).map(|interface| interface.functions.values()).into_iter().flatten();
+                let exported =
+                    resolve.interfaces.get(*id).map(|interface| interface.functions.values()).into_iter().flatten();
                 functions.extend(exported.map(|function| export(&resolve, Some(interface.clone()), function)));
             }
             WorldItem::Function(function) => functions.push(export(&resolve, None, function)),
@@ -42,7 +43,8 @@ pub(crate) fn read(bytes: &[u8], digest: String) -> Result<Component, String> {
             // An interface of types alone is no authority, and nothing is linked for it.
             WorldItem::Interface { id, .. } => resolve.interfaces.get(*id).is_some_and(|interface| {
                 let resources = interface.types.values().filter_map(|id| resolve.types.get(*id));
-                interface.functions.is_empty() && !resources.into_iter().any(|ty| matches!(ty.kind, TypeDefKind::Resource))
+                interface.functions.is_empty()
+                    && !resources.into_iter().any(|ty| matches!(ty.kind, TypeDefKind::Resource))
             }),
             WorldItem::Function(_) => false,
             WorldItem::Type { .. } => true,
@@ -140,7 +142,9 @@ impl Reading<'_> {
                 let fields = record.fields.iter().map(|field| self.field(&field.name, field.ty, depth));
                 Type::Record(fields.collect::<Result<_, _>>()?)
             }
-            TypeDefKind::Tuple(tuple) => Type::Tuple(tuple.types.iter().map(|ty| self.ty(*ty, depth)).collect::<Result<_, _>>()?),
+            TypeDefKind::Tuple(tuple) => {
+                Type::Tuple(tuple.types.iter().map(|ty| self.ty(*ty, depth)).collect::<Result<_, _>>()?)
+            }
             TypeDefKind::Variant(variant) => {
                 let cases = variant.cases.iter().map(|case| {
                     Ok(Case { name: case.name.clone(), ty: case.ty.map(|ty| self.ty(ty, depth)).transpose()? })
@@ -150,7 +154,11 @@ impl Reading<'_> {
             TypeDefKind::Enum(cases) => Type::Enum(cases.cases.iter().map(|case| case.name.clone()).collect()),
             TypeDefKind::Flags(flags) => Type::Flags(flags.flags.iter().map(|flag| flag.name.clone()).collect()),
             TypeDefKind::Option(some) => match self.ty(*some, depth)? {
-                Type::Option(_) => return Err("its types have an option directly in an option, which JSON cannot tell apart".to_owned()),
+                Type::Option(_) => {
+                    return Err(
+                        "its types have an option directly in an option, which JSON cannot tell apart".to_owned()
+                    );
+                }
                 some => Type::Option(Box::new(some)),
             },
             TypeDefKind::Result(result) => {
@@ -164,8 +172,12 @@ impl Reading<'_> {
                 item => Type::List(Box::new(item)),
             },
             TypeDefKind::Resource | TypeDefKind::Handle(_) => return Err("its types have a resource".to_owned()),
-            TypeDefKind::Future(_) | TypeDefKind::Stream(_) => return Err("its types have a future or stream".to_owned()),
-            TypeDefKind::Map(..) | TypeDefKind::FixedLengthList(..) => return Err("its types have a map or a list of fixed length".to_owned()),
+            TypeDefKind::Future(_) | TypeDefKind::Stream(_) => {
+                return Err("its types have a future or stream".to_owned());
+            }
+            TypeDefKind::Map(..) | TypeDefKind::FixedLengthList(..) => {
+                return Err("its types have a map or a list of fixed length".to_owned());
+            }
             TypeDefKind::Type(_) | TypeDefKind::Unknown => return Err("its types cannot be read".to_owned()),
         })
     }

@@ -79,13 +79,19 @@ pub(crate) fn to_val(value: &Value, ty: &Type) -> Result<Val, ValueFault> {
         (Type::Enum(names), Value::String(text)) if names.names().any(|name| name == text) => Val::Enum(text.clone()),
         (Type::Option(_), Value::Null) => Val::Option(None),
         (Type::Option(option), value) => Val::Option(Some(Box::new(to_val(value, &option.ty())?))),
-        (Type::Result(result), Value::Object(object)) if object.len() == 1 => match (object.get("ok"), object.get("err")) {
-            (Some(value), None) => Val::Result(Ok(side(value, result.ok())?)),
-            (None, Some(value)) => Val::Result(Err(side(value, result.err())?)),
-            _ => return Err(wrong()),
-        },
+        (Type::Result(result), Value::Object(object)) if object.len() == 1 => {
+            match (object.get("ok"), object.get("err")) {
+                (Some(value), None) => Val::Result(Ok(side(value, result.ok())?)),
+                (None, Some(value)) => Val::Result(Err(side(value, result.err())?)),
+                _ => return Err(wrong()),
+            }
+        }
         (Type::Flags(flags), Value::Array(items)) => {
-            let set = items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>().ok_or_else(wrong)?;
+            let set = items
+                .iter()
+                .map(|item| item.as_str().map(str::to_owned))
+                .collect::<Option<Vec<_>>>()
+                .ok_or_else(wrong)?;
             let mut declared = flags.names();
             if !set.iter().all(|name| declared.any(|declared| declared == name)) {
                 return Err(wrong());
@@ -149,17 +155,21 @@ pub(crate) fn to_json(val: &Val, ty: &Type) -> Result<Value, ValueFault> {
             let ty = list.ty();
             Value::Array(items.iter().map(|item| to_json(item, &ty)).collect::<Result<_, _>>()?)
         }
-        (Val::Tuple(items), Type::Tuple(tuple)) => {
-            Value::Array(items.iter().zip(tuple.types()).map(|(item, ty)| to_json(item, &ty)).collect::<Result<_, _>>()?)
-        }
+        (Val::Tuple(items), Type::Tuple(tuple)) => Value::Array(
+            items.iter().zip(tuple.types()).map(|(item, ty)| to_json(item, &ty)).collect::<Result<_, _>>()?,
+        ),
         (Val::Record(fields), Type::Record(record)) => {
-            let fields = fields.iter().zip(record.fields()).map(|((name, field), declared)| Ok((name.clone(), to_json(field, &declared.ty)?)));
+            let fields = fields
+                .iter()
+                .zip(record.fields())
+                .map(|((name, field), declared)| Ok((name.clone(), to_json(field, &declared.ty)?)));
             Value::Object(fields.collect::<Result<_, ValueFault>>()?)
         }
         (Val::Variant(tag, value), Type::Variant(variant)) => {
             let mut object = Map::from_iter([("tag".to_owned(), Value::String(tag.clone()))]);
             if let Some(value) = value {
-                let case = variant.cases().find(|case| case.name == tag).and_then(|case| case.ty).ok_or_else(mismatch)?;
+                let case =
+                    variant.cases().find(|case| case.name == tag).and_then(|case| case.ty).ok_or_else(mismatch)?;
                 object.insert("value".to_owned(), to_json(value, &case)?);
             }
             Value::Object(object)

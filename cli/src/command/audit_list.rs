@@ -27,7 +27,12 @@ pub(crate) fn list(json: bool) -> Result<ExitCode, Error> {
     for run in &runs {
         let opened = run.opened.map_or_else(|| "?".to_owned(), time);
         let status = run.status.map_or("unfinished", claw_audit::Status::as_str);
-        table.add_row([printable(&run.run), opened, status.to_owned(), run.policy.clone().unwrap_or_else(|| "?".to_owned())]);
+        table.add_row([
+            printable(&run.run),
+            opened,
+            status.to_owned(),
+            run.policy.clone().unwrap_or_else(|| "?".to_owned()),
+        ]);
     }
     report::print_text(&table.to_string());
     Ok(ExitCode::from(DONE))

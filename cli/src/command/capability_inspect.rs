@@ -69,7 +69,8 @@ fn describe_function(function: &Function) -> String {
     let mut text = match &function.signature {
         Err(why) => format!("  {name}: no capability: {why}\n"),
         Ok(signature) => {
-            let parameters: Vec<String> = signature.parameters.iter().map(|p| format!("{}: {}", p.name, p.ty)).collect();
+            let parameters: Vec<String> =
+                signature.parameters.iter().map(|p| format!("{}: {}", p.name, p.ty)).collect();
             let output = signature.output.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
             let fails = if signature.failure.is_some() { ", or fails" } else { "" };
             format!("  {name}({})\n    gives {output}{fails}\n", printable(&parameters.join(", ")))

@@ -15,11 +15,14 @@ pub(crate) fn check(arguments: &PlanArguments, json: bool) -> Result<ExitCode, E
     let loaded = Loaded::policy(&arguments.policy)?;
     let session = loaded.session(arguments)?;
     let text = loaded.plan(&arguments.plan)?;
-    let verdict = Plan::parse(&text, &loaded.policy.limits).and_then(|plan| loaded.policy.check(&session, plan, SystemTime::now()));
+    let verdict = Plan::parse(&text, &loaded.policy.limits)
+        .and_then(|plan| loaded.policy.check(&session, plan, SystemTime::now()));
     match verdict {
         Ok(plan) => {
             if json {
-                report::print_json(&json!({ "verdict": "accepted", "violations": [], "steps": steps_json(&plan), "approvals": [] }));
+                report::print_json(
+                    &json!({ "verdict": "accepted", "violations": [], "steps": steps_json(&plan), "approvals": [] }),
+                );
             } else {
                 report::print_text(&accepted(&plan));
             }
@@ -29,7 +32,9 @@ pub(crate) fn check(arguments: &PlanArguments, json: bool) -> Result<ExitCode, E
             let violations = refusal.violations();
             if json {
                 let violations = report::violations_json(&loaded, violations);
-                report::print_json(&json!({ "verdict": "refused", "violations": violations, "steps": [], "approvals": [] }));
+                report::print_json(
+                    &json!({ "verdict": "refused", "violations": violations, "steps": [], "approvals": [] }),
+                );
             }
             report::violations(&loaded, &arguments.plan, violations);
             anstream::eprintln!("refused: {}; nothing of the plan has run", counted(violations.len()));

@@ -32,7 +32,15 @@ enum State {
 
 pub(crate) fn doctor(json: bool) -> Result<ExitCode, Error> {
     let home = Home::find()?;
-    let findings = [platform(), user(), openat2(), folder("records", &home.state), folder("cache", &home.cache), key(&home), worker(&home)];
+    let findings = [
+        platform(),
+        user(),
+        openat2(),
+        folder("records", &home.state),
+        folder("cache", &home.cache),
+        key(&home),
+        worker(&home),
+    ];
     if json {
         report::print_json(&findings);
     } else {
@@ -49,7 +57,11 @@ fn line(finding: &Finding) -> String {
         State::Weak => "weak  ",
         State::Broken => "broken",
     };
-    let help = finding.help.filter(|_| finding.state != State::Good).map(|help| format!("\n          {help}")).unwrap_or_default();
+    let help = finding
+        .help
+        .filter(|_| finding.state != State::Good)
+        .map(|help| format!("\n          {help}"))
+        .unwrap_or_default();
     format!("{state}  {}: {}{help}\n", finding.name, printable(&finding.detail))
 }
 
@@ -60,7 +72,12 @@ fn finding(name: &'static str, state: State, detail: impl Into<String>, help: &'
 fn platform() -> Finding {
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
     let state = if os == "linux" && matches!(arch, "x86_64" | "aarch64") { State::Good } else { State::Weak };
-    finding("platform", state, format!("{os} on {arch}"), "Linux on x86-64 and arm64 is supported; elsewhere claw is untested")
+    finding(
+        "platform",
+        state,
+        format!("{os} on {arch}"),
+        "Linux on x86-64 and arm64 is supported; elsewhere claw is untested",
+    )
 }
 
 fn user() -> Finding {
@@ -81,9 +98,12 @@ fn openat2() -> Finding {
     );
     match opened {
         Ok(_) => finding("openat2", State::Good, "the kernel keeps paths beneath their folder", ""),
-        Err(error) => {
-            finding("openat2", State::Weak, format!("the kernel does not: {error}"), "Linux 5.6 or later has it; a container may forbid it")
-        }
+        Err(error) => finding(
+            "openat2",
+            State::Weak,
+            format!("the kernel does not: {error}"),
+            "Linux 5.6 or later has it; a container may forbid it",
+        ),
     }
 }
 
@@ -94,10 +114,22 @@ fn folder(name: &'static str, path: &Path) -> Finding {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return finding(name, State::Good, format!("{shown} is made on first use"), "");
         }
-        Err(error) => return finding(name, State::Broken, format!("{shown}: {error}"), "make it readable, or set XDG_STATE_HOME and XDG_CACHE_HOME"),
+        Err(error) => {
+            return finding(
+                name,
+                State::Broken,
+                format!("{shown}: {error}"),
+                "make it readable, or set XDG_STATE_HOME and XDG_CACHE_HOME",
+            );
+        }
     };
     if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return finding(name, State::Weak, format!("{shown} belongs to another user"), "give it to the user who runs claw");
+        return finding(
+            name,
+            State::Weak,
+            format!("{shown} belongs to another user"),
+            "give it to the user who runs claw",
+        );
     }
     if metadata.mode() & 0o077 != 0 {
         return finding(name, State::Weak, format!("others can look into {shown}"), "run `chmod 700` on it");
@@ -108,7 +140,12 @@ fn folder(name: &'static str, path: &Path) -> Finding {
 fn key(home: &Home) -> Finding {
     match Cache::open(&home.cache, &home.state) {
         Ok(_) => finding("cache key", State::Good, "compiled components are authenticated", ""),
-        Err(error) => finding("cache key", State::Broken, error.to_string(), "remove the key; it is made again, and components are compiled again"),
+        Err(error) => finding(
+            "cache key",
+            State::Broken,
+            error.to_string(),
+            "remove the key; it is made again, and components are compiled again",
+        ),
     }
 }
 

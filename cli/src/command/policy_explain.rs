@@ -46,7 +46,10 @@ fn as_text(loaded: &Loaded) -> String {
         text.push_str(&format!("\ninput {name}: {}\n", printable(&schema.to_string())));
     }
     let shows = names(&policy.planner.shows);
-    text.push_str(&format!("\nthe planner may see the outputs of {shows}, where they are secret as no more than {}\n", names(&policy.planner.accepts)));
+    text.push_str(&format!(
+        "\nthe planner may see the outputs of {shows}, where they are secret as no more than {}\n",
+        names(&policy.planner.accepts)
+    ));
     text.push_str(&format!("\nlimits of a session: {} steps", policy.steps_max));
     text.push_str(&limits(&policy.limits, &["written", "files", "log"]));
     text.push_str("\nlimits of a plan:");
@@ -58,7 +61,10 @@ fn as_text(loaded: &Loaded) -> String {
 fn capability_text(policy: &Policy, name: &Name, capability: &Capability) -> String {
     let mut text = format!("  {name}: {} of {}\n", printable(&capability.function), printable(&capability.component));
     for (grant_name, grant, mount) in capability.mounts(policy) {
-        text.push_str(&format!("    {} {grant_name}, as {mount}\n", if grant.writes() { "reads and writes" } else { "reads" }));
+        text.push_str(&format!(
+            "    {} {grant_name}, as {mount}\n",
+            if grant.writes() { "reads and writes" } else { "reads" }
+        ));
     }
     if capability.grants.is_empty() {
         text.push_str("    reaches nothing\n");
@@ -84,13 +90,18 @@ fn chosen(schema: &Schema) -> String {
     let from = schema.from.clone().unwrap_or_default();
     let mut rest = schema.written.clone();
     rest.remove("type");
-    let rest = if rest.is_empty() { String::new() } else { format!(", {}", printable(&Value::Object(rest).to_string())) };
+    let rest =
+        if rest.is_empty() { String::new() } else { format!(", {}", printable(&Value::Object(rest).to_string())) };
     format!("chosen by {from}{rest}")
 }
 
 fn written(dotfiles: bool, files: Option<&[String]>) -> String {
-    let files = files.map_or_else(|| "any file".to_owned(), |files| format!("files that match {}", printable(&files.join(", "))));
-    format!("{files} can be written{}", if dotfiles { ", also names that start with a dot" } else { ", but no name that starts with a dot" })
+    let files = files
+        .map_or_else(|| "any file".to_owned(), |files| format!("files that match {}", printable(&files.join(", "))));
+    format!(
+        "{files} can be written{}",
+        if dotfiles { ", also names that start with a dot" } else { ", but no name that starts with a dot" }
+    )
 }
 
 fn names<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
@@ -100,7 +111,8 @@ fn names<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
 
 fn limits(limits: &Limits, shown: &[&str]) -> String {
     let rows = LIMITS.iter().filter(|row| shown.contains(&row.name));
-    let rows = rows.map(|row| format!(" {} {}", row.name, Quantity(row.unit, limits.get(row.name).unwrap_or_default())));
+    let rows =
+        rows.map(|row| format!(" {} {}", row.name, Quantity(row.unit, limits.get(row.name).unwrap_or_default())));
     rows.collect::<Vec<_>>().join(",")
 }
 

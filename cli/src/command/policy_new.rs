@@ -18,7 +18,11 @@ pub(crate) fn new(names: &[String], json: bool) -> Result<ExitCode, Error> {
             let message = format!("`{name}` imports `{}`, which this claw gives nobody", import.name);
             return Err(Error::input("component.import", message).help("see `claw capability inspect`"));
         }
-        capabilities.push(Wanted { capability: capability_name(name, &capabilities)?, component_name: name.clone(), component });
+        capabilities.push(Wanted {
+            capability: capability_name(name, &capabilities)?,
+            component_name: name.clone(),
+            component,
+        });
     }
     let text = policy(&capabilities);
     if json {
@@ -49,12 +53,14 @@ impl Wanted {
 fn capability_name(component: &str, taken: &[Wanted]) -> Result<Name, Error> {
     let last = component.rsplit(['/', ':']).next().unwrap_or(component);
     let stem = last.strip_suffix(".wasm").unwrap_or(last).to_ascii_lowercase();
-    let letters: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).take(60).collect();
+    let letters: String =
+        stem.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).take(60).collect();
     let base = letters.trim_start_matches(|c: char| !c.is_ascii_lowercase()).to_owned();
     let base = if base.is_empty() { "component".to_owned() } else { base };
     let mut name = base.clone();
     let mut number = 2;
-    while taken.iter().any(|wanted| wanted.capability.as_str() == name) || ["input", "output"].contains(&name.as_str()) {
+    while taken.iter().any(|wanted| wanted.capability.as_str() == name) || ["input", "output"].contains(&name.as_str())
+    {
         name = format!("{base}-{number}");
         number += 1;
     }
@@ -86,7 +92,11 @@ fn policy(capabilities: &[Wanted]) -> String {
         text.push_str(&capability(wanted));
     }
     let names: Vec<String> = capabilities.iter().map(|wanted| format!("\"{}\"", wanted.capability)).collect();
-    let grants: Vec<&str> = [("\"input\"", reads), ("\"output\"", writes)].iter().filter(|(_, held)| *held).map(|(name, _)| *name).collect();
+    let grants: Vec<&str> = [("\"input\"", reads), ("\"output\"", writes)]
+        .iter()
+        .filter(|(_, held)| *held)
+        .map(|(name, _)| *name)
+        .collect();
     text.push_str(&format!(
         "\n# What the planner may see: whose outputs, and which labels those may carry.\n[planner]\nshows = [{}]\naccepts = [{}]\n",
         names.join(", "),
@@ -108,12 +118,20 @@ fn capability(wanted: &Wanted) -> String {
         text.push_str(&format!("grants = [\"{}\"]\n", if wanted.writes() { "output" } else { "input" }));
     }
     let usable: Vec<_> = component.functions.iter().filter_map(|f| Some((f, f.signature.as_ref().ok()?))).collect();
-    if component.functions.len() > 1 && let Some((function, _)) = usable.first() {
-        text.push_str(&format!("function = \"{}\"               # one of {}\n", function.full_name(), component.functions.len()));
+    if component.functions.len() > 1
+        && let Some((function, _)) = usable.first()
+    {
+        text.push_str(&format!(
+            "function = \"{}\"               # one of {}\n",
+            function.full_name(),
+            component.functions.len()
+        ));
     }
     let parameters = usable.first().map(|(_, signature)| signature.parameters.as_slice()).unwrap_or_default();
     if component.defaults.is_none() && !parameters.is_empty() {
-        text.push_str(&format!("[capability.{capability}.argument]       # who may choose each; \"any\" is for payloads alone\n"));
+        text.push_str(&format!(
+            "[capability.{capability}.argument]       # who may choose each; \"any\" is for payloads alone\n"
+        ));
         for parameter in parameters {
             text.push_str(&format!("{} = {{ from = [\"user\", \"planner\"] }}   # {}\n", parameter.name, parameter.ty));
         }

@@ -19,7 +19,8 @@ pub(crate) fn pin(file: &Path, json: bool) -> Result<ExitCode, Error> {
     let refuse = |errors| Error::Policy { file: file.to_owned(), text: text.clone(), errors };
     let document = Document::parse(&text).map_err(|error| refuse(vec![error]))?;
     let base = folder_of(file)?;
-    let mut edited: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| Error::input("policy.syntax", error.to_string()))?;
+    let mut edited: DocumentMut =
+        text.parse().map_err(|error: toml_edit::TomlError| Error::input("policy.syntax", error.to_string()))?;
     let mut pinned = Vec::new();
     for component in document.files() {
         let digest = claw_runtime::components::digest_of(&base.join(&component.path))
@@ -50,7 +51,9 @@ fn write_digest(document: &mut DocumentMut, path: &str, digest: &str) {
     let capabilities = document.get_mut("capability").and_then(Item::as_table_like_mut);
     for (_, capability) in capabilities.into_iter().flat_map(toml_edit::TableLike::iter_mut) {
         let component = capability.get_mut("component").and_then(Item::as_table_like_mut);
-        if let Some(component) = component.filter(|component| component.get("path").and_then(Item::as_str) == Some(path)) {
+        if let Some(component) =
+            component.filter(|component| component.get("path").and_then(Item::as_str) == Some(path))
+        {
             match component.get_mut("digest").and_then(Item::as_value_mut) {
                 Some(value) => {
                     let decor = value.decor().clone();
@@ -72,7 +75,8 @@ fn replace(file: &Path, text: &str) -> Result<(), Error> {
     let temporary = real.with_extension(format!("{random}.tmp"));
     let mut new = std::fs::OpenOptions::new().write(true).create_new(true).open(&temporary)?;
     let permissions = std::fs::metadata(&real)?.permissions();
-    let written = new.set_permissions(permissions).and_then(|()| new.write_all(text.as_bytes())).and_then(|()| new.sync_all());
+    let written =
+        new.set_permissions(permissions).and_then(|()| new.write_all(text.as_bytes())).and_then(|()| new.sync_all());
     if let Err(error) = written.and_then(|()| std::fs::rename(&temporary, &real)) {
         std::fs::remove_file(&temporary)?;
         return Err(error.into());

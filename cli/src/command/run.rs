@@ -79,8 +79,14 @@ fn tell(loaded: &Loaded, arguments: &PlanArguments, outcome: &PlanOutcome) {
             Ok(_) => "done".to_owned(),
             Err(reason) => format!("failed ({}): {}", reason.kind, reason.message),
         };
-        let wrote = if step.usage.written > 0 { format!(", wrote {} bytes", step.usage.written) } else { String::new() };
-        anstream::eprintln!("  {} ({}): {what}{wrote}, {:.1} ms", step.id, step.capability, step.usage.micros as f64 / 1000.0);
+        let wrote =
+            if step.usage.written > 0 { format!(", wrote {} bytes", step.usage.written) } else { String::new() };
+        anstream::eprintln!(
+            "  {} ({}): {what}{wrote}, {:.1} ms",
+            step.id,
+            step.capability,
+            step.usage.micros as f64 / 1000.0
+        );
         if step.result.is_err() && !step.printed.is_empty() {
             anstream::eprintln!("    it printed: {}", printable(&String::from_utf8_lossy(&step.printed)));
         }

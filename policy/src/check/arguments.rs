@@ -40,6 +40,7 @@ impl Checking<'_> {
             let site = Site { name, argument };
             let place = with_key(at, name);
             let given = step.arguments.get(name).filter(|given| !matches!(given, Expression::Literal(Value::Null)));
+            self.incomplete = false;
             let Some((template, label)) =
                 self.value(&site, given, &argument.ty, &argument.schema, &Admitted::default(), &place)
             else {
@@ -51,7 +52,10 @@ impl Checking<'_> {
                 }
                 continue;
             };
-            self.holds(&site, &template, &argument.ty, &argument.schema, &place);
+            // A part that was refused is missing now; that it is would be no violation of the plan's.
+            if !self.incomplete {
+                self.holds(&site, &template, &argument.ty, &argument.schema, &place);
+            }
             self.bounded(&site, &template, capability.limits.argument_bytes, &place);
             templates.insert(name.clone(), template);
             labels.insert(name.clone(), label);
@@ -189,7 +193,7 @@ impl Checking<'_> {
         if given.is_some_and(|given| literal(given).as_ref() != Some(constant)) {
             let message = format!("the policy fixes `{}` to {constant}", site.name);
             let violation = Violation::new("argument.const", at, message).help("leave it out: the host puts it in");
-            self.violations.push(violation.line(site.argument.line));
+            self.refuse_part(violation.line(site.argument.line));
             return None;
         }
         Some((Template::Value(constant.clone()), Label::of(Origin::Policy)))
@@ -205,14 +209,17 @@ impl Checking<'_> {
         if given.is_some_and(|given| !matches!(given, Expression::Input(name) if name == input)) {
             let message = format!("`{}` is always the input `{input}`, which only the user gives", site.name);
             let violation = Violation::new("argument.input", at, message).help("leave it out: the host puts it in");
-            self.violations.push(violation.line(site.argument.line));
+            self.refuse_part(violation.line(site.argument.line));
             return None;
         }
         let Some(bound) = self.session.inputs.get(input) else {
             self.unbound(input, at);
             return None;
         };
-        Some((Template::Value(bound.value.clone()), bound.label.clone()))
+        let (value, label) = (bound.value.clone(), bound.label.clone());
+        // The policy says which input, and not that anyone's file may be behind it.
+        self.admitted(site, &label.origin, &Admitted::default(), at);
+        Some((Template::Value(value), label))
     }
 
     fn unbound(&mut self, input: &Name, at: &str) {
@@ -228,6 +235,12 @@ impl Checking<'_> {
         };
         let mut violation = Violation::new("input.unbound", at, message).help(help);
         violation.line = line;
+        self.refuse_part(violation);
+    }
+
+    /// Reports a part of an argument that there is nothing for, so that what is left of the argument is not whole.
+    fn refuse_part(&mut self, violation: Violation) {
+        self.incomplete = true;
         self.violations.push(violation);
     }
 

@@ -94,7 +94,14 @@ impl Policy {
     /// # Errors
     /// Every violation.
     pub fn check(self: &Arc<Self>, session: &Session, plan: Plan, now: SystemTime) -> Result<ValidatedPlan, Refusal> {
-        let mut checking = Checking { policy: self, session, known: BTreeMap::new(), violations: Vec::new(), ids: &[] };
+        let mut checking = Checking {
+            policy: self,
+            session,
+            known: BTreeMap::new(),
+            violations: Vec::new(),
+            incomplete: false,
+            ids: &[],
+        };
         if session.policy != self.digest {
             checking.violations.push(Violation::new(
                 "session.policy",
@@ -132,6 +139,8 @@ struct Checking<'p> {
     /// All ids of the plan, to tell a forward reference from an unknown one.
     ids: &'p [Name],
     violations: Vec<Violation>,
+    /// Whether a part of the argument at hand was refused, and is missing.
+    incomplete: bool,
 }
 
 /// What is known of an earlier step: nothing, when its capability is not.

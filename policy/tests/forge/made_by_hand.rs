@@ -1,5 +1,5 @@
 use claw_policy::ValidatedPlan;
 
 fn main() {
-    let _forged = ValidatedPlan { policy: todo!(), steps: Vec::new(), answer: None, session_state: [0; 32], checked_at: todo!() };
+    let _forged = ValidatedPlan { policy: todo!(), steps: Vec::new(), session_state: [0; 32], checked_at: todo!() };
 }

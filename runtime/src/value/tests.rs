@@ -17,7 +17,10 @@ use crate::signature;
 /// Any type that a capability's function may have, named types numbered as they come.
 fn any_type() -> impl Strategy<Value = Ty> {
     let bits = prop::sample::select(vec![8u8, 16, 32, 64]);
-    let names = || prop::sample::subsequence(vec!["red", "green", "blue", "deep-red"], 1..4).prop_map(|names| names.into_iter().map(str::to_owned).collect::<Vec<_>>());
+    let names = || {
+        prop::sample::subsequence(vec!["red", "green", "blue", "deep-red"], 1..4)
+            .prop_map(|names| names.into_iter().map(str::to_owned).collect::<Vec<_>>())
+    };
     let leaf = prop_oneof![
         Just(Ty::Bool),
         bits.clone().prop_map(Ty::Signed),
@@ -32,15 +35,22 @@ fn any_type() -> impl Strategy<Value = Ty> {
     leaf.prop_recursive(3, 12, 3, |inner| {
         let fields = prop::collection::vec(inner.clone(), 1..4);
         prop_oneof![
-            inner.clone().prop_filter("u8 lists are bytes", |ty| *ty != Ty::Unsigned(8)).prop_map(|ty| Ty::List(Box::new(ty))),
-            inner.clone().prop_filter("no option in an option", |ty| !matches!(ty, Ty::Option(_))).prop_map(|ty| Ty::Option(Box::new(ty))),
+            inner
+                .clone()
+                .prop_filter("u8 lists are bytes", |ty| *ty != Ty::Unsigned(8))
+                .prop_map(|ty| Ty::List(Box::new(ty))),
+            inner
+                .clone()
+                .prop_filter("no option in an option", |ty| !matches!(ty, Ty::Option(_)))
+                .prop_map(|ty| Ty::Option(Box::new(ty))),
             fields.clone().prop_map(Ty::Tuple),
             fields.clone().prop_map(|types| Ty::Record(named(types).map(|(name, ty)| Field { name, ty }).collect())),
             (fields, any::<bool>()).prop_map(|(types, bare)| {
                 let cases = named(types).map(|(name, ty)| Case { name, ty: Some(ty) });
                 Ty::Variant(cases.chain(bare.then(|| Case { name: "none-of-them".to_owned(), ty: None })).collect())
             }),
-            (prop::option::of(inner.clone()), prop::option::of(inner)).prop_map(|(ok, err)| Ty::Result(ok.map(Box::new), err.map(Box::new))),
+            (prop::option::of(inner.clone()), prop::option::of(inner))
+                .prop_map(|(ok, err)| Ty::Result(ok.map(Box::new), err.map(Box::new))),
         ]
     })
 }
@@ -53,21 +63,33 @@ fn named(types: Vec<Ty>) -> impl Iterator<Item = (String, Ty)> {
 fn any_value(ty: &Ty) -> BoxedStrategy<Value> {
     let whole = |least: i64, most: u64| {
         let range = i128::from(least)..=i128::from(most);
-        let edges = prop::sample::select(vec![i128::from(least), i128::from(most), 0, i128::from(EXACT_INTEGER_MAX), i128::from(EXACT_INTEGER_MAX) + 1]);
+        let edges = prop::sample::select(vec![
+            i128::from(least),
+            i128::from(most),
+            0,
+            i128::from(EXACT_INTEGER_MAX),
+            i128::from(EXACT_INTEGER_MAX) + 1,
+        ]);
         let inside = range.clone();
         prop_oneof![range.clone(), edges.prop_filter("in range", move |n| inside.contains(n))]
-            .prop_map(|n| if n.unsigned_abs() > u128::from(EXACT_INTEGER_MAX) { json!(n.to_string()) } else { json!(n as i64) })
+            .prop_map(|n| {
+                if n.unsigned_abs() > u128::from(EXACT_INTEGER_MAX) { json!(n.to_string()) } else { json!(n as i64) }
+            })
             .boxed()
     };
     match ty {
         Ty::Bool => any::<bool>().prop_map(Value::from).boxed(),
         Ty::Signed(bits) => whole(i64::MIN >> (64 - bits), (i64::MAX >> (64 - bits)) as u64),
         Ty::Unsigned(bits) => whole(0, u64::MAX >> (64 - bits)),
-        Ty::Float(32) => any::<f32>().prop_filter("finite", |n| n.is_finite()).prop_map(|n| Value::from(shortest(n))).boxed(),
+        Ty::Float(32) => {
+            any::<f32>().prop_filter("finite", |n| n.is_finite()).prop_map(|n| Value::from(shortest(n))).boxed()
+        }
         Ty::Float(_) => any::<f64>().prop_filter("finite", |n| n.is_finite()).prop_map(Value::from).boxed(),
         Ty::Char => any::<char>().prop_map(|c| Value::from(c.to_string())).boxed(),
         Ty::String => any::<String>().prop_map(Value::from).boxed(),
-        Ty::Bytes => prop::collection::vec(any::<u8>(), 0..9).prop_map(|bytes| Value::from(BASE64_STANDARD.encode(bytes))).boxed(),
+        Ty::Bytes => prop::collection::vec(any::<u8>(), 0..9)
+            .prop_map(|bytes| Value::from(BASE64_STANDARD.encode(bytes)))
+            .boxed(),
         Ty::Enum(names) => prop::sample::select(names.clone()).prop_map(Value::from).boxed(),
         Ty::Flags(names) => prop::sample::subsequence(names.clone(), 0..=names.len()).prop_map(Value::from).boxed(),
         Ty::List(item) => prop::collection::vec(any_value(item), 0..4).prop_map(Value::from).boxed(),
@@ -86,7 +108,11 @@ fn any_value(ty: &Ty) -> BoxedStrategy<Value> {
             .boxed(),
         Ty::Result(ok, err) => {
             let side = |ty: &Option<Box<Ty>>| ty.as_ref().map_or(Just(Value::Null).boxed(), |ty| any_value(ty));
-            prop_oneof![side(ok).prop_map(|value| json!({ "ok": value })), side(err).prop_map(|value| json!({ "err": value }))].boxed()
+            prop_oneof![
+                side(ok).prop_map(|value| json!({ "ok": value })),
+                side(err).prop_map(|value| json!({ "err": value }))
+            ]
+            .boxed()
         }
         Ty::Json => panic!("WIT has no type for any JSON"),
     }
@@ -110,7 +136,8 @@ fn wit(ty: &Ty, declared: &mut String, count: &mut usize) -> String {
             format!("tuple<{}>", items.join(", "))
         }
         Ty::Record(fields) => {
-            let fields: Vec<_> = fields.iter().map(|field| format!("{}: {}", field.name, wit(&field.ty, declared, count))).collect();
+            let fields: Vec<_> =
+                fields.iter().map(|field| format!("{}: {}", field.name, wit(&field.ty, declared, count))).collect();
             *count += 1;
             writeln!(declared, "record t{count} {{ {} }}", fields.join(", ")).unwrap();
             format!("t{count}")
@@ -118,16 +145,23 @@ fn wit(ty: &Ty, declared: &mut String, count: &mut usize) -> String {
         Ty::Variant(cases) => {
             let cases: Vec<_> = cases
                 .iter()
-                .map(|case| case.ty.as_ref().map_or(case.name.clone(), |ty| format!("{}({})", case.name, wit(ty, declared, count))))
+                .map(|case| {
+                    case.ty
+                        .as_ref()
+                        .map_or(case.name.clone(), |ty| format!("{}({})", case.name, wit(ty, declared, count)))
+                })
                 .collect();
             *count += 1;
             writeln!(declared, "variant t{count} {{ {} }}", cases.join(", ")).unwrap();
             format!("t{count}")
         }
         Ty::Result(ok, err) => {
-            let mut side = |ty: &Option<Box<Ty>>| ty.as_ref().map_or("_".to_owned(), |ty| wit(ty, declared, count));
-            let (ok, err) = (side(ok), side(err));
-            format!("result<{ok}, {err}>")
+            let mut side = |ty: &Option<Box<Ty>>| ty.as_ref().map(|ty| wit(ty, declared, count));
+            match (side(ok), side(err)) {
+                (None, None) => "result".to_owned(),
+                (Some(ok), None) => format!("result<{ok}>"),
+                (ok, Some(err)) => format!("result<{}, {err}>", ok.unwrap_or("_".to_owned())),
+            }
         }
         Ty::Json => panic!("WIT has no type for any JSON"),
     }
@@ -150,7 +184,9 @@ fn component(ty: &Ty) -> Vec<u8> {
 fn parameter(bytes: &[u8]) -> Type {
     let component = Component::new(&engine(Allocation::OnDemand).unwrap(), bytes).unwrap();
     let interface = component.get_export_index(None, "t:t/i").unwrap();
-    let Some((ComponentItem::ComponentFunc(function), _)) = component.get_export(Some(&interface), "take") else { panic!("a function") };
+    let Some((ComponentItem::ComponentFunc(function), _)) = component.get_export(Some(&interface), "take") else {
+        panic!("a function")
+    };
     function.params().next().unwrap().1
 }
 

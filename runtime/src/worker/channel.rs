@@ -9,7 +9,8 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    recvmsg, sendmsg,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -83,11 +84,18 @@ impl Channel {
     }
 
     /// Sends a message, with bytes and descriptors beside it.
-    pub(super) fn send(&self, message: &impl Serialize, payload: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<(), ChannelError> {
+    pub(super) fn send(
+        &self,
+        message: &impl Serialize,
+        payload: &[u8],
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<(), ChannelError> {
         let mut frame = vec![0; HEADER_BYTES];
         serde_json::to_writer(&mut frame, message).map_err(io::Error::from)?;
         let length = (frame.len() - HEADER_BYTES) as u64;
-        for (slot, byte) in frame.iter_mut().zip(length.to_be_bytes().into_iter().chain((payload.len() as u64).to_be_bytes())) {
+        for (slot, byte) in
+            frame.iter_mut().zip(length.to_be_bytes().into_iter().chain((payload.len() as u64).to_be_bytes()))
+        {
             *slot = byte;
         }
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
@@ -120,7 +128,10 @@ impl Channel {
         let rest = self.read.split_off(HEADER_BYTES + message + payload);
         let mut frame = std::mem::replace(&mut self.read, rest);
         let payload = frame.split_off(HEADER_BYTES + message);
-        let message = frame.get(HEADER_BYTES..).and_then(|bytes| serde_json::from_slice(bytes).ok()).ok_or(ChannelError::Malformed)?;
+        let message = frame
+            .get(HEADER_BYTES..)
+            .and_then(|bytes| serde_json::from_slice(bytes).ok())
+            .ok_or(ChannelError::Malformed)?;
         Ok(Received { message, payload, descriptors: self.descriptors.drain(..).collect() })
     }
 
@@ -162,10 +173,13 @@ impl Channel {
         watched.extend(wait.interrupt.as_ref().map(|interrupt| PollFd::new(interrupt, PollFlags::IN)));
         loop {
             let left = wait.until.map(|until| until.saturating_duration_since(Instant::now()));
-            let left = left.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) });
+            let left =
+                left.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) });
             match poll(&mut watched, left.as_ref()) {
                 Ok(0) => return Err(ChannelError::Deadline),
-                Ok(_) if watched.get(1).is_some_and(|interrupt| !interrupt.revents().is_empty()) => return Err(ChannelError::Interrupted),
+                Ok(_) if watched.get(1).is_some_and(|interrupt| !interrupt.revents().is_empty()) => {
+                    return Err(ChannelError::Interrupted);
+                }
                 Ok(_) => return Ok(()),
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),

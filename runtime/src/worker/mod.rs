@@ -79,7 +79,8 @@ impl Worker {
 
     /// Reads and compiles a component in a worker of its own.
     pub(crate) fn compile(program: &Path, bytes: &[u8], digest: &str) -> Result<(Component, Vec<u8>), WorkerFault> {
-        let mut worker = Self::start(program, ARTEFACT_BYTES_MAX).map_err(|error| WorkerFault::Broken(error.to_string()))?;
+        let mut worker =
+            Self::start(program, ARTEFACT_BYTES_MAX).map_err(|error| WorkerFault::Broken(error.to_string()))?;
         let request = Request::Compile { digest: digest.to_owned() };
         match worker.ask(&request, bytes, &[], within(COMPILE_TIME_MAX))? {
             (Reply::Compiled(component), artefact) => Ok((*component, artefact)),
@@ -103,7 +104,12 @@ impl Worker {
     }
 
     /// Calls a capability, and kills the worker when the time is up.
-    pub(crate) fn call(&mut self, call: Call, time: Duration, interrupt: Option<BorrowedFd<'_>>) -> Result<Ended, WorkerFault> {
+    pub(crate) fn call(
+        &mut self,
+        call: Call,
+        time: Duration,
+        interrupt: Option<BorrowedFd<'_>>,
+    ) -> Result<Ended, WorkerFault> {
         let wait = Wait { until: Some(Instant::now() + time), interrupt };
         match self.ask(&Request::Call(call), &[], &[], wait)? {
             (Reply::Ended(ended), _) => Ok(*ended),
@@ -125,7 +131,8 @@ impl Worker {
         descriptors: &[BorrowedFd<'_>],
         wait: Wait<'_>,
     ) -> Result<(Reply, Vec<u8>), WorkerFault> {
-        let answer = self.channel.send(request, payload, descriptors).and_then(|()| self.channel.receive::<Reply>(wait));
+        let answer =
+            self.channel.send(request, payload, descriptors).and_then(|()| self.channel.receive::<Reply>(wait));
         match answer {
             // A worker sends no descriptors; what it sent all the same is closed here.
             Ok(Received { message, payload, descriptors: _ }) => Ok((message, payload)),

@@ -72,7 +72,9 @@ fn compile(bytes: &[u8], digest: String) -> Result<(Reply, Vec<u8>), Box<dyn std
     let engine = engine::engine(Allocation::OnDemand)?;
     match engine.precompile_component(bytes) {
         Ok(artefact) => Ok((Reply::Compiled(Box::new(component)), artefact)),
-        Err(error) => Ok((Reply::Refused(format!("the component does not compile: {}", error.root_cause())), Vec::new())),
+        Err(error) => {
+            Ok((Reply::Refused(format!("the component does not compile: {}", error.root_cause())), Vec::new()))
+        }
     }
 }
 
@@ -103,7 +105,8 @@ impl Worker {
     }
 
     fn load(&mut self, digest: String, artefact: &[u8]) -> Reply {
-        let instance = artefact::load_authenticated(&self.engine, artefact).and_then(|component| self.linker.instantiate_pre(&component));
+        let instance = artefact::load_authenticated(&self.engine, artefact)
+            .and_then(|component| self.linker.instantiate_pre(&component));
         match instance {
             Ok(instance) => {
                 self.components.insert(digest, instance);
@@ -122,7 +125,10 @@ impl Worker {
             return Reply::Refused("the component does not export the function".to_owned());
         };
         let folders = folders.into_iter().map(|folder| Ok((globs(folder.files.as_deref())?, folder)));
-        match folders.map(|folder| folder.map(|(globs, folder)| (folder, globs))).collect::<Result<Vec<_>, globset::Error>>() {
+        match folders
+            .map(|folder| folder.map(|(globs, folder)| (folder, globs)))
+            .collect::<Result<Vec<_>, globset::Error>>()
+        {
             Ok(folders) => {
                 self.prepared.insert(capability, Prepared { instance, function, folders, limits });
                 Reply::Ready
@@ -137,7 +143,8 @@ impl Worker {
         let Some(prepared) = self.prepared.get(&capability) else {
             return Ok(Reply::Refused("the capability has not been prepared".to_owned()));
         };
-        let folders = prepared.folders.iter().map(|(folder, globs)| self.folder(folder, globs)).collect::<Result<_, _>>()?;
+        let folders =
+            prepared.folders.iter().map(|(folder, globs)| self.folder(folder, globs)).collect::<Result<_, _>>()?;
         let limits = prepared.limits.clone();
         let (fuel, output_bytes) = (limits.fuel, limits.output_bytes);
         let host = Host::new(Settings { folders, limits, written_left, files_left, clock_ms, seed });
@@ -154,7 +161,13 @@ impl Worker {
 
     fn folder(&self, folder: &FolderUse, globs: &Option<GlobSet>) -> std::io::Result<Folder> {
         let dir = self.folders.get(folder.descriptor).ok_or(std::io::ErrorKind::NotFound)?.try_clone()?;
-        Ok(Folder { guest_path: folder.guest_path.clone(), dir, write: folder.write, dotfiles: folder.dotfiles, files: globs.clone() })
+        Ok(Folder {
+            guest_path: folder.guest_path.clone(),
+            dir,
+            write: folder.write,
+            dotfiles: folder.dotfiles,
+            files: globs.clone(),
+        })
     }
 }
 
