@@ -50,8 +50,10 @@ fn as_text(loaded: &Loaded) -> String {
         "\nthe planner may see the outputs of {shows}, where they are secret as no more than {}\n",
         names(&policy.planner.accepts)
     ));
-    text.push_str(&format!("\nlimits of a session: {} steps", policy.steps_max));
+    text.push_str(&format!("\nlimits of a session: steps {},", policy.steps_max));
     text.push_str(&limits(&policy.limits, &["written", "files", "log"]));
+    text.push_str("\nlimits of a step:");
+    text.push_str(&limits(&policy.limits, &["fuel", "time", "memory", "open-files", "host-calls", "output-bytes"]));
     text.push_str("\nlimits of a plan:");
     text.push_str(&limits(&policy.limits, &["plan-steps", "plan-bytes", "plan-depth"]));
     text.push('\n');
@@ -73,9 +75,13 @@ fn capability_text(policy: &Policy, name: &Name, capability: &Capability) -> Str
         text.push_str(&format!("    {argument}: {}, {}\n", declared.ty, chosen(&declared.schema)));
     }
     if let Some(calls) = capability.calls {
-        text.push_str(&format!("    at most {calls} calls in a session\n"));
+        text.push_str(&format!("    calls in a session: {calls}\n"));
     }
-    text.push_str(&format!("    limits:{}\n", limits(&capability.limits, &["fuel", "time", "memory", "output-bytes"])));
+    let own = LIMITS.iter().filter(|row| capability.limits.get(row.name) != policy.limits.get(row.name));
+    let own: Vec<&str> = own.map(|row| row.name).collect();
+    if !own.is_empty() {
+        text.push_str(&format!("    limits of its own:{}\n", limits(&capability.limits, &own)));
+    }
     text
 }
 

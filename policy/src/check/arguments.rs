@@ -44,7 +44,7 @@ impl Checking<'_> {
             let Some((template, label)) =
                 self.value(&site, given, &argument.ty, &argument.schema, &Admitted::default(), &place)
             else {
-                if !argument.ty.is_optional() && given.is_none() {
+                if !argument.ty.is_optional() && given.is_none() && !self.incomplete {
                     let message = format!("`{}` needs the argument `{name}: {}`", step.capability, argument.ty);
                     self.violations.push(
                         Violation::new("argument.missing", at, message).help("give it a value").line(argument.line),
@@ -167,14 +167,20 @@ impl Checking<'_> {
         let filled = schema.properties.iter().filter(|(_, schema)| schema.constant.is_some() || schema.input.is_some());
         let names: BTreeSet<&String> = fields.keys().chain(filled.map(|(name, _)| name)).collect();
         for name in names {
+            let place = with_key(at, name);
             let field_type = match inner(ty) {
-                Type::Record(fields) => {
-                    fields.iter().find(|field| field.name == *name).map_or(&Type::Json, |field| &field.ty)
-                }
+                Type::Record(declared) => match declared.iter().find(|field| field.name == *name) {
+                    Some(field) => &field.ty,
+                    None => {
+                        let message = format!("`{}` is a {ty}, which has no such field", site.name);
+                        let violation = Violation::new("argument.type", place, message).help("leave the field out");
+                        self.refuse_part(violation.line(site.argument.line));
+                        continue;
+                    }
+                },
                 _ => &Type::Json,
             };
             let field_schema = schema.properties.get(name).unwrap_or(&open);
-            let place = with_key(at, name);
             if let Some((template, part)) = self.value(site, fields.get(name), field_type, field_schema, from, &place) {
                 label.join(&part);
                 templates.insert(name.clone(), template);
