@@ -1,5 +1,15 @@
 //! Whole-program tests: the program as its users run it, against real files, components and records.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    reason = "a test fails by panicking"
+)]
+
 mod bad_input;
 mod examples;
 mod folders;

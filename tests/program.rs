@@ -7,78 +7,72 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 /// The root of the repository.
-pub fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository is there")
 }
 
 /// The program. Cargo builds it with these tests, from what is here now.
-pub fn program() -> &'static Path {
+pub(crate) fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_claw"))
 }
 
 /// A folder for one test, and a home for the program that its tests share, so that components are compiled once.
-pub struct Place {
+pub(crate) struct Place {
     folder: tempfile::TempDir,
     home: PathBuf,
 }
 
 /// What a run of the program left.
 #[derive(Debug)]
-pub struct Ran {
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
-}
-
-impl Default for Place {
-    fn default() -> Self {
-        Self::new()
-    }
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let home = program().parent().expect("a file is in a folder").join("test-home");
         std::fs::create_dir_all(&home).expect("a home can be made");
         Self { folder: tempfile::tempdir().expect("a folder can be made"), home }
     }
 
     /// A place whose program has a home of its own: no cache, no records.
-    pub fn with_own_home() -> Self {
+    pub(crate) fn with_own_home() -> Self {
         let place = Self::new();
         let home = place.path("home");
         Self { home, ..place }
     }
 
     /// A copy of an example of the repository, without what earlier runs wrote.
-    pub fn with_example(name: &str) -> Self {
+    pub(crate) fn with_example(name: &str) -> Self {
         let place = Self::new();
         copy(&repository().join("examples").join(name), place.folder.path());
         place
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn home(&self) -> &Path {
+    pub(crate) fn home(&self) -> &Path {
         &self.home
     }
 
     /// Writes a file, with the folders that it is in.
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("folders can be made");
         std::fs::write(&path, content).expect("files can be written");
         path
     }
 
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).expect("the file is there")
     }
 
     /// A policy that grants the probe a folder `in` to read and a folder `out` to write, with `more` in its capability.
-    pub fn with_probe(more: &str) -> Self {
+    pub(crate) fn with_probe(more: &str) -> Self {
         let place = Self::new();
         std::fs::create_dir(place.path("in")).expect("folders can be made");
         std::fs::copy(probe(), place.path("probe.wasm")).expect("files can be copied");
@@ -87,7 +81,7 @@ impl Place {
     }
 
     /// Runs one action of the probe.
-    pub fn act(&self, what: &str, n: u64, path: &str) -> (Option<i32>, Value) {
+    pub(crate) fn act(&self, what: &str, n: u64, path: &str) -> (Option<i32>, Value) {
         let arguments = serde_json::json!({ "what": what, "n": n, "path": path });
         let step = serde_json::json!({ "id": "act", "capability": "probe", "arguments": arguments });
         self.write("plan.json", serde_json::json!({ "claw": 1, "steps": [step] }).to_string());
@@ -95,7 +89,7 @@ impl Place {
     }
 
     /// The program, about to run in this folder, with nothing of the caller's environment.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
         command.args(arguments).current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
         command.env("HOME", &self.home);
@@ -103,12 +97,12 @@ impl Place {
     }
 
     /// Runs the program.
-    pub fn claw(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn claw(&self, arguments: &[&str]) -> Ran {
         Ran::from(self.command(arguments).output().expect("the program starts"))
     }
 
     /// Runs the program, and reads the one JSON document that it prints.
-    pub fn json(&self, arguments: &[&str]) -> (Option<i32>, Value) {
+    pub(crate) fn json(&self, arguments: &[&str]) -> (Option<i32>, Value) {
         let ran = self.claw(&[arguments, &["--json"]].concat());
         let document = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
         (ran.code, document)
@@ -123,7 +117,7 @@ impl From<Output> for Ran {
 }
 
 /// The component of `guests/`, which does what a test asks it to; built once.
-pub fn probe() -> &'static Path {
+pub(crate) fn probe() -> &'static Path {
     static PROBE: OnceLock<PathBuf> = OnceLock::new();
     PROBE.get_or_init(|| {
         let folder = repository().join("tests/guests");
@@ -141,14 +135,14 @@ pub fn probe() -> &'static Path {
 }
 
 /// The rules and places of what a document reports.
-pub fn violations(document: &Value) -> Vec<(String, String)> {
+pub(crate) fn violations(document: &Value) -> Vec<(String, String)> {
     let violations = document["violations"].as_array().cloned().unwrap_or_default();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     violations.iter().map(|violation| (text(&violation["rule"]), text(&violation["at"]))).collect()
 }
 
 /// The events of a record, each line parsed.
-pub fn events(record: &Path) -> Vec<Value> {
+pub(crate) fn events(record: &Path) -> Vec<Value> {
     let log = std::fs::read_to_string(record.join("log.jsonl")).expect("the record has a log");
     log.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
 }

@@ -1,5 +1,15 @@
 //! JSON is read with one meaning or not at all.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    reason = "a test fails by panicking"
+)]
+
 use claw_policy::json::{Bounds, FaultKind, read};
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -198,7 +198,6 @@ pub(crate) fn epochs(time_ms: u64) -> u64 {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::hash::DefaultHasher;
 

@@ -1,7 +1,5 @@
 //! Attacks on the host layer: by calling its methods as a guest's calls would, and by components in text.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 mod components;
 mod inert;
 mod paths;
