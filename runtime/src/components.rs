@@ -6,12 +6,13 @@ use std::io::{self, Read as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use claw_capabilities::{BUILTINS, builtin};
+use claw_capabilities::{BUILTINS, ERRORS_WIT, builtin};
 use claw_policy::catalogue::Component;
 use claw_policy::{Catalogue, Document, LoadError};
 
 use crate::cache::{Cache, Compiled};
 use crate::host::authority;
+use crate::signature;
 use crate::worker::Worker;
 
 /// The most bytes of a component.
@@ -108,9 +109,14 @@ impl Compiler<'_> {
     /// # Errors
     /// When it cannot be read or compiled.
     pub fn inspect(&self, name: &str, about: &mut dyn FnMut(&str)) -> Result<Component, ComponentError> {
-        let compiled =
-            if name.starts_with(BUILTIN) { self.builtin(name, about) } else { self.file(Path::new(name), about) };
-        compiled.map(|compiled| compiled.component)
+        if !name.starts_with(BUILTIN) {
+            return self.file(Path::new(name), about).map(|compiled| compiled.component);
+        }
+        let mut component = self.builtin(name, about)?.component;
+        if let Some(builtin) = name.strip_prefix(BUILTIN).and_then(builtin) {
+            signature::document(&mut component.functions, &format!("{ERRORS_WIT}\n{}", builtin.wit));
+        }
+        Ok(component)
     }
 
     pub(crate) fn builtin(&self, key: &str, about: &mut dyn FnMut(&str)) -> Result<Compiled, ComponentError> {

@@ -56,6 +56,20 @@ pub(crate) fn read(bytes: &[u8], digest: String) -> Result<Component, String> {
     Ok(Component { digest, functions, imports, defaults: None })
 }
 
+/// Adds to functions the documentation that stands in `wit`, their interface's text: components carry none.
+pub(crate) fn document(functions: &mut [Function], wit: &str) {
+    let mut resolve = Resolve::default();
+    if resolve.push_str("builtin.wit", wit).is_err() {
+        return;
+    }
+    for (_, interface) in &resolve.interfaces {
+        for function in functions.iter_mut() {
+            let found = interface.functions.get(&function.name);
+            function.docs = function.docs.take().or_else(|| found.and_then(|found| found.docs.contents.clone()));
+        }
+    }
+}
+
 fn interface_name(resolve: &Resolve, key: &WorldKey) -> String {
     resolve.name_world_key(key)
 }
