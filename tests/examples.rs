@@ -101,3 +101,19 @@ fn each_attack_is_in_the_table() {
     files.sort();
     assert_eq!(files, ATTACKS.iter().map(|(attack, ..)| (*attack).to_owned()).collect::<Vec<_>>());
 }
+
+#[test]
+fn the_readme_shows_the_first_example_as_it_is() {
+    let readme = std::fs::read_to_string(repository().join("README.md")).expect("there is a README");
+    let example = Place::with_example("notes");
+    for file in ["policy.toml", "plan.json"] {
+        assert!(readme.contains(&example.read(file)), "{file} differs from what the README shows");
+    }
+    let refusal = include_str!("snapshots/path-from-a-file.snap");
+    let shown = refusal
+        .split("--- standard error\n")
+        .nth(1)
+        .and_then(|text| text.split("\nrecord:").next())
+        .expect("a refusal");
+    assert!(readme.contains(shown), "the refusal differs from what the README shows");
+}

@@ -147,6 +147,108 @@ fn case_165_a_value_from_data_is_checked_when_its_step_starts() {
     assert_eq!(run["steps"].as_array().map(Vec::len), Some(1), "the second step never started");
 }
 
+#[test]
+fn case_161_ids_are_each_their_own() {
+    let place = Place::with_example("notes");
+    for (second, rule) in
+        [("a", "plan.duplicate-id"), ("A", "plan.name"), ("\u{ff41}", "plan.name"), ("a ", "plan.name")]
+    {
+        let steps = json!([{ "id": "a", "capability": "list" }, { "id": second, "capability": "list" }]);
+        place.write("plan.json", json!({ "claw": 1, "steps": steps }).to_string());
+        let (code, run) = place.json(&RUN);
+        assert_eq!(
+            (code, violations(&run)),
+            (Some(3), vec![(rule.to_owned(), "/steps/1/id".to_owned())]),
+            "{second:?}"
+        );
+    }
+}
+
+#[test]
+fn case_166_no_output_becomes_a_name() {
+    let place = Place::with_example("notes");
+    let first = json!({ "id": "a", "capability": "read", "arguments": { "path": "ideas.md" } });
+    for (key, step) in [
+        ("capability", json!({ "id": "b", "capability": { "$step": "a" } })),
+        ("id", json!({ "id": { "$step": "a" }, "capability": "list" })),
+        ("arguments", json!({ "id": "b", "capability": "list", "arguments": { "$step": "a" } })),
+    ] {
+        place.write("plan.json", json!({ "claw": 1, "steps": [first, step] }).to_string());
+        let (code, run) = place.json(&RUN);
+        let found = violations(&run);
+        assert_eq!((code, found.len()), (Some(3), 1), "{key}: {run:#}");
+        assert!(found[0].0.starts_with("plan.") && found[0].1.starts_with(&format!("/steps/1/{key}")), "{found:?}");
+    }
+}
+
+/// What was checked is what runs: the text is parsed once, whatever its spelling.
+#[test]
+fn case_169_a_plan_has_one_reading() {
+    let place = Place::with_example("notes");
+    place.write(
+        "plan.json",
+        r#"{"cl\u0061w":1,"steps":[{"id":"a","capability":"re\u0061d","arguments":{"p\u0061th":"ide\u0061s.md"}}]}"#,
+    );
+    let (code, run) = place.json(&RUN);
+    assert_eq!(code, Some(0), "{run:#}");
+    assert_eq!(run["answer"], place.read("notes/ideas.md"));
+    let step =
+        events(run["record"].as_str().expect("a path").as_ref()).into_iter().find(|event| event["event"] == "step");
+    assert_eq!(step.expect("it is on record")["arguments"]["inline"], json!({ "path": "ideas.md" }));
+}
+
+#[test]
+fn case_191_globs_match_parts_and_not_more() {
+    let place = Place::with_example("notes");
+    let base = place.read("policy.toml");
+    for (globs, path, allowed) in [
+        (r#"["*.md"]"#, "a.md", true),
+        (r#"["*.md"]"#, "sub/a.md", false),
+        (r#"["*.md"]"#, "a.mdx", false),
+        (r#"["*.md"]"#, "a.MD", false),
+        (r#"["**/*.md"]"#, "a.md", true),
+        (r#"["**/*.md"]"#, "x/y/a.md", true),
+        (r#"["src/**"]"#, "src/a/b.rs", true),
+        (r#"["src/**"]"#, "srcs/a.rs", false),
+        (r#"["src/**"]"#, "a.rs", false),
+        (r#"["a.md"]"#, "aXmd", false),
+        (r#"["{a,b}.md", "c?.md"]"#, "b.md", true),
+        (r#"["{a,b}.md", "c?.md"]"#, "c/.md", false),
+        (r#"[""]"#, "a.md", false),
+        ("[]", "a.md", false),
+    ] {
+        place.write("policy.toml", base.replace("create = true", &format!("create = true\nfiles = {globs}")));
+        let steps = json!([{ "id": "a", "capability": "write", "arguments": { "path": path, "text": "x" } }]);
+        place.write("plan.json", json!({ "claw": 1, "steps": steps }).to_string());
+        let (code, run) = place.json(&RUN);
+        assert_eq!(code, Some(if allowed { 0 } else { 3 }), "{globs} {path}: {run:#}");
+        assert_eq!(place.path("out").join(path).exists(), allowed, "{globs} {path}");
+        let _none_there = fs::remove_dir_all(place.path("out"));
+    }
+}
+
+#[test]
+fn case_192_a_folder_is_no_prefix_of_its_neighbour() {
+    let place = Place::with_example("notes");
+    place.write("notes-secret/key.md", "CANARY");
+    for path in ["../notes-secret/key.md", "-secret/key.md", "./../notes-secret/key.md"] {
+        let steps = json!([{ "id": "a", "capability": "read", "arguments": { "path": path } }]);
+        place.write("plan.json", json!({ "claw": 1, "steps": steps }).to_string());
+        let (code, run) = place.json(&RUN);
+        assert!(matches!(code, Some(3 | 4)) && !run.to_string().contains("CANARY"), "{path}: {run:#}");
+    }
+    // Nor is it one the other way: a policy in `out-policies` does not forbid to write into `out`.
+    fs::create_dir(place.path("out-policies")).expect("folders can be made");
+    let policy = place
+        .read("policy.toml")
+        .replace("dir = \"notes\"", "dir = \"../notes\"")
+        .replace("dir = \"out\"", "dir = \"../out\"");
+    place.write("out-policies/policy.toml", policy);
+    place.write("plan.json", r#"{"claw":1,"steps":[{"id":"a","capability":"list"}]}"#);
+    let (code, run) = place.json(&["run", "--policy", "out-policies/policy.toml", "--plan", "plan.json"]);
+    assert_eq!(code, Some(0), "{run:#}");
+}
+
 /// The component is read once, hashed, and those bytes are compiled; what is swapped in later is another digest.
 #[test]
 fn case_168_what_changes_after_the_check_is_not_used() {

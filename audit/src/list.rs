@@ -88,3 +88,23 @@ fn last_line(log: &mut File) -> io::Result<Event> {
         _ => Err(io::ErrorKind::UnexpectedEof.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_listed_with_what_is_known() {
+        let runs = tempfile::tempdir().unwrap();
+        assert_eq!(list(&runs.path().join("none")).unwrap(), []);
+        fs::create_dir(runs.path().join("empty")).unwrap();
+        fs::create_dir(runs.path().join("cut")).unwrap();
+        fs::write(runs.path().join("cut").join(LOG), "{\"event\":\"seal\",\"status\":\"completed\",\"time\":1}")
+            .unwrap();
+        fs::write(runs.path().join("a-file"), "").unwrap();
+        std::os::unix::fs::symlink("empty", runs.path().join("link")).unwrap();
+        let found = list(runs.path()).unwrap();
+        let names: Vec<(&str, Option<Status>)> = found.iter().map(|run| (run.run.as_str(), run.status)).collect();
+        assert_eq!(names, [("empty", None), ("cut", None)], "a link is no record, and a line without its end is none");
+    }
+}

@@ -136,3 +136,60 @@ impl Record {
         Ok(std::mem::take(&mut self.folder))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+
+    fn plan(text: &str) -> Event {
+        Event::Plan { text: Stored::Inline(Value::from(text)) }
+    }
+
+    #[test]
+    fn nothing_is_written_before_it_is_asked_for_and_all_of_it_after() {
+        let runs = tempfile::tempdir().unwrap();
+        let mut record = Record::create(runs.path(), "a", 1 << 20).unwrap();
+        let log = || fs::read_to_string(runs.path().join("a").join(LOG)).unwrap();
+        record.append(&plan("one")).unwrap();
+        record.append(&plan("two")).unwrap();
+        assert_eq!(log(), "");
+        record.write().unwrap();
+        assert_eq!(log().lines().count(), 2);
+        record.seal(Status::Completed, 7).unwrap();
+        assert!(log().ends_with("{\"event\":\"seal\",\"status\":\"completed\",\"time\":7}\n"), "{}", log());
+    }
+
+    #[test]
+    fn a_record_is_made_once_and_locked_while_it_is_written() {
+        let runs = tempfile::tempdir().unwrap();
+        let record = Record::create(runs.path(), "a", 1 << 20).unwrap();
+        assert!(matches!(Record::create(runs.path(), "a", 1 << 20), Err(RecordError::Write(_))));
+        let other = File::open(record.folder().join(LOG)).unwrap();
+        assert!(other.try_lock().is_err());
+        record.seal(Status::Completed, 0).unwrap();
+        assert!(other.try_lock().is_ok());
+    }
+
+    #[test]
+    fn a_full_log_takes_only_how_it_ends() {
+        let runs = tempfile::tempdir().unwrap();
+        let mut record = Record::create(runs.path(), "a", 100).unwrap();
+        assert!(matches!(record.append(&plan(&"x".repeat(200))), Err(RecordError::Full(100))));
+        record.append(&plan("short")).unwrap();
+        record.seal(Status::Halted, 0).unwrap();
+        assert_eq!(fs::read_to_string(runs.path().join("a").join(LOG)).unwrap().lines().count(), 2);
+    }
+
+    #[test]
+    fn lines_are_canonical_and_hold_one_line_each() {
+        let runs = tempfile::tempdir().unwrap();
+        let mut record = Record::create(runs.path(), "a", 1 << 20).unwrap();
+        record.append(&plan("a\nb\r\u{2028}\"event\":\"seal\"\u{1b}[2J")).unwrap();
+        record.write().unwrap();
+        let log = fs::read_to_string(runs.path().join("a").join(LOG)).unwrap();
+        assert_eq!(log.lines().count(), 1, "case 208: {log}");
+        let event: Event = serde_json::from_str(log.trim_end()).unwrap();
+        assert_eq!(event, plan("a\nb\r\u{2028}\"event\":\"seal\"\u{1b}[2J"));
+    }
+}

@@ -2,6 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(windows)]
+compile_error!(
+    "claw does not run on Windows: its sandbox hands folders to workers as descriptors, which Windows does not have"
+);
+
 mod ambient;
 mod arguments;
 mod command;
