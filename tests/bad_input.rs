@@ -41,7 +41,7 @@ fn a_plan_that_is_no_plan_is_refused() {
             assert_eq!(violations(&document)[0].0, rule, "{name}: {document:#}");
         }
     }
-    assert_eq!(std::fs::read_dir(place.path("out")).expect("the grant made it").count(), 0, "nothing was written");
+    assert!(std::fs::read_dir(place.path("out")).expect("a run made it").next().is_none(), "nothing was written");
 }
 
 #[test]

@@ -177,6 +177,9 @@ pub struct Call {
     /// The path that it is about, as the guest sees it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// The other path of a rename or a link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
     /// Bytes read or written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
@@ -196,6 +199,8 @@ pub struct Usage {
     pub written: u64,
     /// Files and folders made.
     pub files: u64,
+    /// Calls with authority that are not on record, since there were too many.
+    pub calls_left_out: u64,
     /// Wall time in microseconds, as the parent saw it.
     pub micros: u64,
 }
@@ -219,18 +224,6 @@ pub struct Halt {
     pub step: Option<String>,
     /// The rules that halted it.
     pub violations: Vec<Violation>,
-}
-
-/// How a step ended, for who reads a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// Done.
-    Done,
-    /// Failed.
-    Failed,
-    /// It did not start.
-    NotRun,
 }
 
 /// How a run ended.

@@ -6,6 +6,6 @@ mod list;
 mod record;
 
 pub use blobs::{INLINE_BYTES_MAX, Stored};
-pub use event::{Call, Event, FailureReason, Halt, Host, Input, Outcome, Status, StepLabel, Usage, Verdict, Violation};
+pub use event::{Call, Event, FailureReason, Halt, Host, Input, Status, StepLabel, Usage, Verdict, Violation};
 pub use list::{Summary, list};
 pub use record::{Record, RecordError};

@@ -91,11 +91,11 @@ impl Record {
     /// When the log has reached its limit.
     pub fn append(&mut self, event: &Event) -> Result<(), RecordError> {
         let start = self.pending.len();
-        // RFC 8785: one byte form for one event. Integers beyond 2^53 would be rounded; events hold them as strings.
+        // RFC 8785: one byte form for one event. It would round integers beyond 2^53, so `Blobs::store` has made them strings.
         serde_json_canonicalizer::to_writer(event, &mut self.pending).map_err(RecordError::Encoding)?;
         self.pending.push(b'\n');
         let length = (self.pending.len() - start) as u64;
-        let seals = matches!(event, Event::Halt(_) | Event::Failed { .. } | Event::Seal { .. });
+        let seals = matches!(event, Event::Halt(_) | Event::Done { .. } | Event::Failed { .. } | Event::Seal { .. });
         if self.bytes + length > self.bytes_max && !seals {
             self.pending.truncate(start);
             return Err(RecordError::Full(self.bytes_max));

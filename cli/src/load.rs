@@ -24,9 +24,18 @@ pub(crate) struct Loaded {
     pub(crate) cache: Cache,
 }
 
+/// What a policy is loaded for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To decide, without any effect.
+    Decide,
+    /// To run, with the folders that it creates.
+    Run,
+}
+
 impl Loaded {
     /// Loads the policy that the user names. None is ever looked for: what is in the current folder is somebody else's.
-    pub(crate) fn policy(arguments: &PolicyArguments) -> Result<Self, Error> {
+    pub(crate) fn policy(arguments: &PolicyArguments, purpose: Purpose) -> Result<Self, Error> {
         let file = arguments.policy.clone();
         let text = ambient::read_policy(&file)?;
         let home = Home::find()?;
@@ -39,7 +48,8 @@ impl Loaded {
             .components(&document, &base, &mut progress::note)
             .map_err(refuse)?;
         let policy = Policy::load(&document, &components.catalogue()).map_err(refuse)?;
-        let places = places(&file, base, &home, &components, &arguments.dir)?;
+        let places =
+            Places { make: purpose == Purpose::Run, ..places(&file, base, &home, &components, &arguments.dir)? };
         let folders = Folders::open(&policy, &document, &places).map_err(refuse)?;
         Ok(Self { file, document, policy: Arc::new(policy), components, folders, home, cache })
     }
@@ -118,7 +128,7 @@ fn places(
     protected.extend(components.files().iter().cloned());
     protected.extend(ambient::program_file());
     let private = vec![home.config.clone(), home.state.clone(), home.cache.clone()];
-    Ok(Places { base, home: home.home.clone(), binds, private, protected })
+    Ok(Places { base, home: home.home.clone(), binds, private, protected, make: false })
 }
 
 /// The folder that a policy file is in: what its relative paths are relative to.

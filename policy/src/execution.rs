@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::check::{Template, ValidatedPlan, ValidatedStep, too_long, value_violations};
-use crate::fault::{Refusal, Violation};
+use crate::fault::{Refusal, Violation, Violations};
 use crate::json::{self, Bounds, with_index, with_key};
 use crate::label::Label;
 use crate::name::Name;
@@ -90,10 +90,10 @@ impl Execution {
     /// An output of another type, over its limit, or that is no JSON where JSON is promised. The step has then failed.
     pub fn done(&mut self, step: &ReadyStep, output: Value, written: u64, files: u64) -> Result<Value, OutputFault> {
         let policy = &self.plan.policy;
-        let taken = policy
-            .capabilities
-            .get(&step.capability)
-            .map_or(Ok(output.clone()), |capability| take_output(capability, output));
+        let taken = match policy.capabilities.get(&step.capability) {
+            Some(capability) => take_output(capability, output),
+            None => Err(OutputFault("the policy has no such capability".to_owned())),
+        };
         self.end(step, taken.as_ref().ok().cloned(), written, files);
         taken
     }
@@ -135,7 +135,7 @@ fn resolve(
     session: &Session,
 ) -> Result<ReadyStep, Refusal> {
     let at = with_key(&with_index("/steps", index), "arguments");
-    let (mut given, mut violations) = (Map::new(), Vec::new());
+    let (mut given, mut violations) = (Map::new(), Violations::default());
     for (name, template) in &step.arguments {
         let place = with_key(&at, name);
         let value = match fill(template, session) {
@@ -159,7 +159,7 @@ fn resolve(
         violations.extend(too_long(name, &value, capability.limits.argument_bytes, &place));
         given.insert(name.clone(), value);
     }
-    for violation in &mut violations {
+    for violation in violations.since(0) {
         violation.step = Some(step.id.to_string());
     }
     Refusal::of(violations)?;

@@ -75,6 +75,37 @@ impl Violation {
     }
 }
 
+/// The most violations that are listed. Each costs more than the text that it is about, so a plan could ask for much.
+const VIOLATIONS_MAX: usize = 100;
+
+/// The violations of a plan while they are found.
+#[derive(Debug, Default)]
+pub(crate) struct Violations {
+    found: Vec<Violation>,
+    /// How many there are besides.
+    more: usize,
+}
+
+impl Violations {
+    pub(crate) fn push(&mut self, violation: Violation) {
+        if self.found.len() < VIOLATIONS_MAX { self.found.push(violation) } else { self.more += 1 }
+    }
+
+    pub(crate) fn extend(&mut self, violations: impl IntoIterator<Item = Violation>) {
+        violations.into_iter().for_each(|violation| self.push(violation));
+    }
+
+    /// How many there are by now.
+    pub(crate) fn len(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Those that were found after the first `before`.
+    pub(crate) fn since(&mut self, before: usize) -> impl Iterator<Item = &mut Violation> {
+        self.found.iter_mut().skip(before)
+    }
+}
+
 /// A plan that is refused: every violation, and nothing of it has run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -85,8 +116,16 @@ pub struct Refusal {
 
 impl Refusal {
     /// A refusal, where there is anything to refuse.
-    pub(crate) fn of(violations: Vec<Violation>) -> Result<(), Self> {
-        if violations.is_empty() { Ok(()) } else { Err(Self { violations }) }
+    pub(crate) fn of(violations: Violations) -> Result<(), Self> {
+        let Violations { mut found, more } = violations;
+        if found.is_empty() {
+            return Ok(());
+        }
+        if more > 0 {
+            let message = format!("{more} more violations are not listed");
+            found.push(Violation::new("plan.more", "", message).help("mend these first"));
+        }
+        Err(Self { violations: found })
     }
 
     /// Every violation, in the order of the plan.

@@ -36,9 +36,16 @@ pub enum FaultKind {
     Depth,
     /// The same key twice in an object, also when it is escaped differently.
     DuplicateKey,
+    /// A key that is too long to be pointed at.
+    Key,
     /// A number that would not be the same once read.
     Number,
 }
+
+/// The most bytes of an object's key.
+const KEY_BYTES_MAX: usize = 1024;
+/// The most faults that are reported of one text.
+const FAULTS_MAX: usize = 100;
 
 /// Reads one JSON document.
 ///
@@ -67,7 +74,7 @@ pub fn read(text: &[u8], bounds: Bounds) -> Result<Value, Vec<JsonFault>> {
         Ok(value) if faults.is_empty() => Ok(value),
         Ok(_) => Err(faults),
         Err(error) => {
-            if !faults.iter().any(|f| f.kind == FaultKind::Depth) {
+            if !faults.iter().any(|f| matches!(f.kind, FaultKind::Depth | FaultKind::Key)) {
                 let message = syntax_message(text, &error);
                 let kind =
                     if message.starts_with("number out of range") { FaultKind::Number } else { FaultKind::Syntax };
@@ -131,6 +138,10 @@ impl Reading<'_> {
     }
 
     fn fault(&mut self, kind: FaultKind, message: String) {
+        // Each fault costs more than the text that it is about: without a bound, a small text could ask for much memory.
+        if self.faults.len() >= FAULTS_MAX {
+            return;
+        }
         let at = self.place.iter().fold(String::new(), |mut at, token| {
             match token {
                 Token::Key(key) => push_key(&mut at, key),
@@ -257,6 +268,10 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
         self.0.enter()?;
         let mut object = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
+            if key.len() > KEY_BYTES_MAX {
+                self.0.fault(FaultKind::Key, format!("a key here has {} bytes, over {KEY_BYTES_MAX}", key.len()));
+                return Err(serde::de::Error::custom("a key is too long"));
+            }
             self.0.place.push(Token::Key(key.clone()));
             if object.contains_key(&key) {
                 let shown = crate::printable::printable(&key);

@@ -33,11 +33,6 @@ impl Label {
         self.secrecy.extend(other.secrecy.iter().cloned());
         self.origin.extend(other.origin.iter().cloned());
     }
-
-    /// Whether everything in this label is in `other` too.
-    pub fn is_within(&self, other: &Self) -> bool {
-        self.secrecy.is_subset(&other.secrecy) && self.origin.is_subset(&other.origin)
-    }
 }
 
 impl fmt::Display for Label {
@@ -46,10 +41,18 @@ impl fmt::Display for Label {
     }
 }
 
+/// The most names that a text lists.
+const LISTED_MAX: usize = 20;
+
 /// Names as people read them: `` `a`, `b` ``, or `none` where there are none.
 pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a Name>, none: &str) -> String {
-    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
-    if names.is_empty() { none.to_owned() } else { names.join(", ") }
+    let mut names = names.into_iter();
+    let mut shown: Vec<String> = names.by_ref().take(LISTED_MAX).map(|name| format!("`{name}`")).collect();
+    let more = names.count();
+    if more > 0 {
+        shown.push(format!("and {more} more"));
+    }
+    if shown.is_empty() { none.to_owned() } else { shown.join(", ") }
 }
 
 /// Names as a policy writes them: `["a", "b"]`.

@@ -18,6 +18,17 @@ pub enum Unit {
     Count,
 }
 
+/// What a limit bounds, and so where a policy can set it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Each step: in `[limits]` for all, in `[capability.NAME.limits]` for one.
+    Step,
+    /// A session, or one plan: in `[limits]` alone.
+    Session,
+    /// Something that this version does not give anyone yet: nowhere.
+    Later,
+}
+
 /// One row of the table of limits.
 #[derive(Clone, Copy, Debug)]
 pub struct LimitRow {
@@ -25,6 +36,8 @@ pub struct LimitRow {
     pub name: &'static str,
     /// The unit it counts in.
     pub unit: Unit,
+    /// What it bounds.
+    pub scope: Scope,
     /// What holds where a policy says nothing.
     pub default: u64,
     /// The largest value a policy may set.
@@ -34,7 +47,7 @@ pub struct LimitRow {
 }
 
 macro_rules! limits {
-    ($($field:ident $name:literal $unit:ident $default:literal $most:literal $about:literal)*) => {
+    ($($field:ident $name:literal $unit:ident $scope:ident $default:literal $most:literal $about:literal)*) => {
         /// Every limit's value. There is no "unlimited".
         #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -44,7 +57,7 @@ macro_rules! limits {
 
         /// The table of limits, in the order it is documented.
         pub const LIMITS: &[LimitRow] = &[
-            $(LimitRow { name: $name, unit: Unit::$unit, default: $default, most: $most, about: $about },)*
+            $(LimitRow { name: $name, unit: Unit::$unit, scope: Scope::$scope, default: $default, most: $most, about: $about },)*
         ];
 
         impl Default for Limits {
@@ -68,23 +81,23 @@ macro_rules! limits {
 }
 
 limits! {
-    fuel "fuel" Fuel 20_000_000_000 10_000_000_000_000 "instructions of a step"
-    time "time" Milliseconds 10_000 600_000 "wall time of a step"
-    memory "memory" Bytes 67_108_864 4_294_967_296 "all memories of a step's store"
-    tables "tables" Count 10_000 100_000 "elements of all tables of a step's store"
-    handles "handles" Count 1_000 10_000 "handles that a step holds at once"
-    open_files "open-files" Count 64 640 "files and folders that a step holds open at once"
-    host_calls "host-calls" Count 100_000 10_000_000 "calls of a step to the host"
-    stdout "stdout" Bytes 65_536 1_048_576 "captured output of a step, stdout and stderr together"
-    written "written" Bytes 67_108_864 17_179_869_184 "bytes written to files in a session"
-    files "files" Count 1_000 1_000_000 "files and folders created in a session"
-    argument_bytes "argument-bytes" Bytes 65_536 268_435_456 "one argument, as JSON"
-    output_bytes "output-bytes" Bytes 1_048_576 268_435_456 "a step's output, as JSON"
-    http_bytes "http-bytes" Bytes 4_194_304 268_435_456 "the body of one response"
-    plan_bytes "plan-bytes" Bytes 1_048_576 16_777_216 "the text of a plan"
-    plan_depth "plan-depth" Count 32 64 "nesting of a plan's JSON"
-    plan_steps "plan-steps" Count 64 10_000 "steps of one plan"
-    log "log" Bytes 67_108_864 4_294_967_296 "a run's record, without blobs"
+    fuel "fuel" Fuel Step 20_000_000_000 10_000_000_000_000 "instructions of a step"
+    time "time" Milliseconds Step 10_000 600_000 "wall time of a step"
+    memory "memory" Bytes Step 67_108_864 4_294_967_296 "all memories of a step's store"
+    tables "tables" Count Step 10_000 100_000 "elements of all tables of a step's store"
+    handles "handles" Count Step 1_000 10_000 "handles that a step holds at once"
+    open_files "open-files" Count Step 64 640 "files and folders that a step holds open at once"
+    host_calls "host-calls" Count Step 100_000 10_000_000 "calls of a step to the host"
+    stdout "stdout" Bytes Step 65_536 1_048_576 "captured output of a step, stdout and stderr together"
+    written "written" Bytes Session 67_108_864 17_179_869_184 "bytes written to files in a session"
+    files "files" Count Session 1_000 1_000_000 "files and folders created in a session"
+    argument_bytes "argument-bytes" Bytes Step 65_536 268_435_456 "one argument, as JSON"
+    output_bytes "output-bytes" Bytes Step 1_048_576 268_435_456 "a step's output, as JSON"
+    http_bytes "http-bytes" Bytes Later 4_194_304 268_435_456 "the body of one response"
+    plan_bytes "plan-bytes" Bytes Session 1_048_576 16_777_216 "the text of a plan"
+    plan_depth "plan-depth" Count Session 32 64 "nesting of a plan's JSON"
+    plan_steps "plan-steps" Count Session 64 10_000 "steps of one plan"
+    log "log" Bytes Session 67_108_864 4_294_967_296 "a run's record, without blobs"
 }
 
 impl Limits {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use crate::fault::{Refusal, Violation};
+use crate::fault::{Refusal, Violation, Violations};
 use crate::json::{self, Bounds, FaultKind, with_index, with_key};
 use crate::limits::Limits;
 use crate::name::Name;
@@ -62,17 +62,18 @@ impl Plan {
                     FaultKind::DuplicateKey => {
                         ("plan.duplicate-key", "keep one of them: readers disagree on which one counts".to_owned())
                     }
+                    FaultKind::Key => ("plan.key", "no key of a plan is that long".to_owned()),
                     FaultKind::Number => ("plan.number", "a plan has one meaning, so its numbers are exact".to_owned()),
                 };
                 Violation::new(rule, fault.at, fault.message).help(help)
             });
             violations.collect::<Vec<_>>()
         });
-        let mut reading = Reading { violations: Vec::new(), limits };
+        let mut reading = Reading { violations: Violations::default(), limits };
         let plan = match value {
             Ok(value) => reading.plan(value),
             Err(violations) => {
-                reading.violations = violations;
+                reading.violations.extend(violations);
                 None
             }
         };
@@ -86,7 +87,7 @@ fn limit_help(limit: &str) -> String {
 }
 
 struct Reading<'l> {
-    violations: Vec<Violation>,
+    violations: Violations,
     limits: &'l Limits,
 }
 

@@ -155,9 +155,9 @@ impl Capability {
     /// Where the guest sees the folder of each grant, with the grant's name.
     ///
     /// The only folder is `/`; of several, each is `/<grant>`; `mount` overrides.
-    pub fn mounts<'p>(&'p self, policy: &'p Policy) -> Vec<(&'p Name, &'p Grant, String)> {
+    pub fn mounts<'p>(&'p self, grants: &'p BTreeMap<Name, Grant>) -> Vec<(&'p Name, &'p Grant, String)> {
         let several = self.grants.len() > 1;
-        let grants = self.grants.iter().filter_map(|name| policy.grants.get_key_value(name));
+        let grants = self.grants.iter().filter_map(|name| grants.get_key_value(name));
         grants
             .map(|(name, grant)| {
                 let place =

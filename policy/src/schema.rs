@@ -10,6 +10,9 @@ use crate::label::{Admitted, BUILT_IN_ORIGINS};
 use crate::name::Name;
 use crate::path;
 
+/// The most faults that are reported of one value.
+const FAULTS_MAX: usize = 100;
+
 /// A schema of the dialect, compiled. Everything it does not say is left to the WIT type.
 #[derive(Debug, Default)]
 pub struct Schema {
@@ -151,13 +154,23 @@ impl Schema {
     /// Every part outside the schema.
     pub fn validate(&self, value: &Value) -> Result<(), Vec<SchemaFault>> {
         let Some(validator) = &self.validator else { return Ok(()) };
-        let faults: Vec<SchemaFault> = validator.iter_errors(value).map(|error| SchemaFault::new(&error)).collect();
+        let faults: Vec<SchemaFault> =
+            validator.iter_errors(value).take(FAULTS_MAX).map(|error| SchemaFault::new(&error)).collect();
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 
     /// Whether the schema is for JSON that travels in a string parameter.
     pub(crate) fn carries_json(&self) -> bool {
         matches!(self.json_type, Some(JsonType::Json | JsonType::Object | JsonType::Array))
+    }
+
+    /// Whether the policy fixes a part of the value, below the whole of it.
+    pub(crate) fn fixes_below(&self) -> bool {
+        let mut fixes = false;
+        self.visit("", &mut |at, schema| {
+            fixes |= !at.is_empty() && (schema.constant.is_some() || schema.input.is_some())
+        });
+        fixes
     }
 
     /// The schemas in this one, itself first, with their places.

@@ -11,6 +11,9 @@ use crate::json::{with_index, with_key};
 /// The largest integer that a JSON number carries exactly to every reader, 2^53 − 1 (RFC 7493).
 pub const EXACT_INTEGER_MAX: u64 = (1 << 53) - 1;
 
+/// The most faults that are reported of one value.
+const FAULTS_MAX: usize = 100;
+
 /// A WIT type without resources, streams and futures, or [`Type::Json`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -97,6 +100,9 @@ impl Type {
     }
 
     fn check_at(&self, value: &Value, at: &str, faults: &mut Vec<TypeFault>) {
+        if faults.len() >= FAULTS_MAX {
+            return;
+        }
         let mut fault = |message: String| faults.push(TypeFault { at: at.to_owned(), message });
         let wanted = || format!("{self} is wanted, not {}", kind(value));
         match (self, value) {

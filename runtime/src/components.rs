@@ -6,7 +6,7 @@ use std::io::{self, Read as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use claw_capabilities::{BUILTINS, ERRORS_WIT, builtin};
+use claw_capabilities::{BUILTINS, builtin};
 use claw_policy::catalogue::Component;
 use claw_policy::{Catalogue, Document, LoadError};
 
@@ -114,7 +114,7 @@ impl Compiler<'_> {
         }
         let mut component = self.builtin(name, about)?.component;
         if let Some(builtin) = name.strip_prefix(BUILTIN).and_then(builtin) {
-            signature::document(&mut component.functions, &format!("{ERRORS_WIT}\n{}", builtin.wit));
+            signature::document(&mut component.functions, builtin.wit);
         }
         Ok(component)
     }
@@ -142,16 +142,28 @@ impl Compiler<'_> {
         name: &str,
         about: &mut dyn FnMut(&str),
     ) -> Result<Compiled, ComponentError> {
-        if let Some(mut compiled) = self.cache.get(digest) {
-            for import in &mut compiled.component.imports {
-                import.authority = authority(&import.name);
-            }
-            return Ok(compiled);
+        let mut compiled = match self.cache.get(digest) {
+            Some(compiled) => compiled,
+            None => self.compile(bytes, digest, name, about)?,
+        };
+        for import in &mut compiled.component.imports {
+            import.authority = authority(&import.name);
         }
+        Ok(compiled)
+    }
+
+    fn compile(
+        &self,
+        bytes: &[u8],
+        digest: &str,
+        name: &str,
+        about: &mut dyn FnMut(&str),
+    ) -> Result<Compiled, ComponentError> {
         about(&format!("compiling {} for this machine, once", claw_policy::printable::printable(name)));
         let (component, artefact) =
             Worker::compile(self.program, bytes, digest).map_err(|fault| ComponentError::Compile(fault.to_string()))?;
-        let compiled = Compiled { component, artefact };
+        // What is cached, and under which name, is not the worker's to say.
+        let compiled = Compiled { component: Component { digest: digest.to_owned(), ..component }, artefact };
         if let Err(error) = self.cache.put(&compiled) {
             about(&format!("compiled components are not kept: {error}"));
         }

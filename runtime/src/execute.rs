@@ -146,7 +146,14 @@ impl Runtime {
                     break;
                 }
             };
-            let Some(capability) = policy.capabilities.get(&ready.capability) else { break };
+            if self.is_interrupted() {
+                status = Status::Interrupted;
+                break;
+            }
+            let Some(capability) = policy.capabilities.get(&ready.capability) else {
+                status = Status::Failed;
+                break;
+            };
             watch(Progress::Started { index: ready.index, id: &ready.id, capability: &ready.capability });
             let clock_ms = unix_ms(SystemTime::now());
             // INVARIANT (intent before effect): what could change anything outside is on disk before it starts.
@@ -215,8 +222,14 @@ impl Runtime {
         let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         match answer {
             Ok(Ended { result, fuel, report }) => {
-                let usage =
-                    Usage { fuel, memory: report.peak_memory, written: report.written, files: report.files, micros };
+                let usage = Usage {
+                    fuel,
+                    memory: report.peak_memory,
+                    written: report.written,
+                    files: report.files,
+                    calls_left_out: report.calls_left_out,
+                    micros,
+                };
                 let ending = match result {
                     Ok(output) => match execution.done(ready, output, usage.written, usage.files) {
                         Ok(output) => Ending::Done(output),
@@ -238,6 +251,14 @@ impl Runtime {
                 (fault_ending(fault, capability), usage, Report::default())
             }
         }
+    }
+
+    /// Whether the user has interrupted since the last step.
+    fn is_interrupted(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let Some(interrupt) = &self.interrupt else { return false };
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut [PollFd::new(interrupt, PollFlags::IN)], Some(&now)).is_ok_and(|ready| ready > 0)
     }
 
     /// Has a worker with the capability's component loaded.
@@ -279,7 +300,7 @@ fn preparation(policy: &Policy, capability: &Capability, name: &Name, folders: &
         Some((interface, function)) => (Some(interface.to_owned()), function.to_owned()),
         None => (None, capability.function.clone()),
     };
-    let uses = capability.mounts(policy).into_iter().filter_map(|(grant_name, grant, guest_path)| {
+    let uses = capability.mounts(&policy.grants).into_iter().filter_map(|(grant_name, grant, guest_path)| {
         Some(FolderUse {
             descriptor: folders.position(grant_name)?,
             guest_path,
@@ -325,6 +346,7 @@ fn conclude(record: &mut Record, ready: &ReadyStep, outcome: &StepOutcome, repor
             step: ready.id.to_string(),
             function: call.function.to_string(),
             subject: call.subject.clone(),
+            to: call.to.clone(),
             bytes: call.bytes,
             outcome: call.outcome.to_string(),
         }))?;
@@ -416,8 +438,11 @@ fn fault_ending(fault: WorkerFault, capability: &Capability) -> Ending {
     }
 }
 
+/// The most characters of a failure's text that are kept: it is a guest's, and no output.
+const REASON_CHARS_MAX: usize = 2_000;
+
 fn reason(kind: &str, message: impl Into<String>) -> FailureReason {
-    FailureReason { kind: kind.to_owned(), message: message.into() }
+    FailureReason { kind: kind.to_owned(), message: message.into().chars().take(REASON_CHARS_MAX).collect() }
 }
 
 fn halt(violations: &[Violation]) -> Event {

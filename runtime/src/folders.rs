@@ -20,6 +20,8 @@ pub struct Places {
     pub private: Vec<PathBuf>,
     /// What no write grant may contain: the policy, its components, claw's program.
     pub protected: Vec<PathBuf>,
+    /// Whether folders that a grant creates are made now. Only a run makes them: a check has no effect.
+    pub make: bool,
 }
 
 /// The folders of one policy, open.
@@ -63,13 +65,26 @@ impl Folders {
                     continue;
                 }
             };
-            if let Err(why) = make(&path, grant.create) {
-                errors.push(error(
-                    "grant.folder",
-                    format!("the folder of `{name}` cannot be made: {why}"),
-                    "check the path",
-                ));
-                continue;
+            if grant.create && !path.exists() {
+                if let Err(message) = may_be_made(&path, places) {
+                    errors.push(error(
+                        "grant.protected",
+                        format!("`{name}` cannot be granted: {message}"),
+                        "grant a folder beside it",
+                    ));
+                    continue;
+                }
+                if !places.make {
+                    continue;
+                }
+                if let Err(why) = std::fs::create_dir_all(&path) {
+                    errors.push(error(
+                        "grant.folder",
+                        format!("the folder of `{name}` cannot be made: {why}"),
+                        "check the path",
+                    ));
+                    continue;
+                }
             }
             match open(&path) {
                 Ok(folder) => {
@@ -127,14 +142,22 @@ fn path(folder: &Folder, places: &Places) -> Result<PathBuf, String> {
     }
 }
 
-fn make(path: &Path, create: bool) -> std::io::Result<()> {
-    if create && !path.exists() { std::fs::create_dir_all(path) } else { Ok(()) }
+/// Whether a folder that is not there yet may be made where it would be.
+fn may_be_made(path: &Path, places: &Places) -> Result<(), String> {
+    let above = ancestors(path);
+    match places.private.iter().find(|private| identity(private).is_some_and(|private| above.contains(&private))) {
+        Some(private) => Err(format!("it would be in claw's own folder `{}`", shown(private))),
+        None => Ok(()),
+    }
 }
 
 fn open(path: &Path) -> std::io::Result<Opened> {
     // `open_ambient_dir` asks for a folder and nothing else, so a FIFO or a device here is an error, and no wait.
     let dir = Dir::open_ambient_dir(path, cap_std::ambient_authority())?;
-    let real = real_path(&dir).unwrap_or(std::fs::canonicalize(path)?);
+    let real = match real_path(&dir) {
+        Some(real) => real,
+        None => std::fs::canonicalize(path)?,
+    };
     Ok(Opened { dir, real })
 }
 

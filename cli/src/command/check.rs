@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use crate::arguments::PlanArguments;
 use crate::error::{DONE, Error, REFUSED};
-use crate::load::Loaded;
+use crate::load::{Loaded, Purpose};
 use crate::report;
 
 pub(crate) fn check(arguments: &PlanArguments, json: bool) -> Result<ExitCode, Error> {
-    let loaded = Loaded::policy(&arguments.policy)?;
+    let loaded = Loaded::policy(&arguments.policy, Purpose::Decide)?;
     let session = loaded.session(arguments)?;
     let text = loaded.plan(&arguments.plan)?;
     let verdict = Plan::parse(&text, &loaded.policy.limits)

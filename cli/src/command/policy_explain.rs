@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 use crate::arguments::PolicyArguments;
 use crate::error::{DONE, Error};
-use crate::load::Loaded;
+use crate::load::{Loaded, Purpose};
 use crate::report;
 
 pub(crate) fn explain(policy: PathBuf, dir: Vec<(String, String)>, json: bool) -> Result<ExitCode, Error> {
-    let loaded = Loaded::policy(&PolicyArguments { policy, dir })?;
+    let loaded = Loaded::policy(&PolicyArguments { policy, dir }, Purpose::Decide)?;
     if json {
         report::print_json(&as_json(&loaded));
     } else {
@@ -28,7 +28,11 @@ fn as_text(loaded: &Loaded) -> String {
     let mut text = format!("policy {} ({})\n", policy.name, policy.digest);
     text.push_str("\nwhat can be reached\n");
     for (name, grant) in &policy.grants {
-        let place = loaded.folders.real_path(name).map(|path| printable(&path.to_string_lossy())).unwrap_or_default();
+        let place = loaded
+            .folders
+            .real_path(name)
+            .map(|path| printable(&path.to_string_lossy()))
+            .unwrap_or_else(|| "a folder that a run makes".to_owned());
         text.push_str(&format!("  {name}: {} {place}\n", if grant.writes() { "write" } else { "read " }));
         text.push_str(&format!("    what is read is {}\n", grant.label));
         if grant.writes() {
@@ -62,7 +66,7 @@ fn as_text(loaded: &Loaded) -> String {
 
 fn capability_text(policy: &Policy, name: &Name, capability: &Capability) -> String {
     let mut text = format!("  {name}: {} of {}\n", printable(&capability.function), printable(&capability.component));
-    for (grant_name, grant, mount) in capability.mounts(policy) {
+    for (grant_name, grant, mount) in capability.mounts(&policy.grants) {
         text.push_str(&format!(
             "    {} {grant_name}, as {mount}\n",
             if grant.writes() { "reads and writes" } else { "reads" }

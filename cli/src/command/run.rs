@@ -11,12 +11,12 @@ use crate::ambient;
 use crate::arguments::PlanArguments;
 use crate::command::check::counted;
 use crate::error::{DONE, Error, FAILED, INTERRUPTED, REFUSED};
-use crate::load::Loaded;
+use crate::load::{Loaded, Purpose};
 use crate::progress::Live;
 use crate::report;
 
 pub(crate) fn run(arguments: &PlanArguments, json: bool) -> Result<ExitCode, Error> {
-    let mut loaded = Loaded::policy(&arguments.policy)?;
+    let mut loaded = Loaded::policy(&arguments.policy, Purpose::Run)?;
     let session = loaded.session(arguments)?;
     let text = loaded.plan(&arguments.plan)?;
     let id = ambient::run_id()?;

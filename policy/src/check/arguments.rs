@@ -95,11 +95,16 @@ impl Checking<'_> {
                     return None;
                 };
                 let (value, label) = (bound.value.clone(), bound.label.clone());
+                self.leaves_room(site, schema, at)?;
                 self.admitted_all(site, &label.origin, schema, from, at);
                 Some((Template::Value(value), label))
             }
             Expression::Step(reference) => {
-                let (found, label) = self.output_type(reference, at)?;
+                let Some((found, label)) = self.output_type(reference, at) else {
+                    self.incomplete = true;
+                    return None;
+                };
+                self.leaves_room(site, schema, at)?;
                 if !found.may_fit(ty) {
                     let message =
                         format!("`{}` is a {ty}, and the step `{}` gives a {found} there", site.name, reference.step);
@@ -228,6 +233,17 @@ impl Checking<'_> {
         Some((Template::Value(value), label))
     }
 
+    /// A reference fills its whole place, so there must be nothing in it that the policy fills.
+    fn leaves_room(&mut self, site: &Site<'_>, schema: &Schema, at: &str) -> Option<()> {
+        if !schema.fixes_below() {
+            return Some(());
+        }
+        let message = format!("the policy fixes a part of `{}`, so no reference can fill all of it", site.name);
+        let violation = Violation::new("argument.fixed", at, message);
+        self.refuse_part(violation.help("write the object, and leave that part out").line(site.argument.line));
+        None
+    }
+
     fn unbound(&mut self, input: &Name, at: &str) {
         let (message, help, line) = match self.policy.inputs.get(input) {
             Some(declared) => (
@@ -328,7 +344,7 @@ impl Checking<'_> {
                 let item_schema = schema.items.as_deref().unwrap_or(&open);
                 let length = match inner(ty) {
                     Type::Tuple(items) => Some(items.len()),
-                    Type::List(_) | Type::Json => None,
+                    Type::List(_) | Type::Flags(_) | Type::Json => None,
                     _ => return self.wrong_shape(site, ty, "an array", at),
                 };
                 if length.is_some_and(|length| length != items.len()) {

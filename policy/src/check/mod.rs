@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use crate::fault::{Refusal, Violation};
+use crate::fault::{Refusal, Violation, Violations};
 use crate::json::{with_index, with_key};
 use crate::label::{Label, listed};
 use crate::name::Name;
@@ -98,7 +98,7 @@ impl Policy {
             policy: self,
             session,
             known: BTreeMap::new(),
-            violations: Vec::new(),
+            violations: Violations::default(),
             incomplete: false,
             ids: &[],
         };
@@ -138,7 +138,7 @@ struct Checking<'p> {
     known: BTreeMap<Name, Known>,
     /// All ids of the plan, to tell a forward reference from an unknown one.
     ids: &'p [Name],
-    violations: Vec<Violation>,
+    violations: Violations,
     /// Whether a part of the argument at hand was refused, and is missing.
     incomplete: bool,
 }
@@ -153,7 +153,7 @@ impl<'p> Checking<'p> {
         let at = with_index("/steps", index);
         let before = self.violations.len();
         let validated = self.validated_step(&step, &at);
-        for violation in self.violations.iter_mut().skip(before) {
+        for violation in self.violations.since(before) {
             violation.step.get_or_insert_with(|| step.id.to_string());
         }
         let output = validated.as_ref().map(|(capability, step)| (capability.output.clone(), step.label.clone()));

@@ -12,11 +12,14 @@ use crate::catalogue::{Authority, Catalogue, Component};
 use crate::document::{self, Access, ComponentRef, Document, Output};
 use crate::fault::{LoadError, line_of};
 use crate::label::{BUILT_IN_ORIGINS, Label};
-use crate::limits::{LIMITS, LimitRow, Limits};
+use crate::limits::{LIMITS, LimitRow, Limits, Scope};
 use crate::name::Name;
 use crate::policy::{Capability, Grant, Input, Planner, Policy};
 use crate::schema::Schema;
 use crate::types::Type;
+
+/// The most grants of a policy: their descriptors go to the worker in one message.
+const GRANTS_MAX: usize = 64;
 
 /// Loads a policy.
 pub(crate) fn load(document: &Document, catalogue: &Catalogue) -> Result<Policy, Vec<LoadError>> {
@@ -56,7 +59,7 @@ impl<'d> Loading<'d> {
     fn policy(&mut self) -> Option<Policy> {
         let root = &self.document.root;
         self.names_are_apart();
-        let limits = self.limits(&root.limits, &Limits::default());
+        let limits = self.limits(&root.limits, &Limits::default(), Scope::Session);
         let grants: BTreeMap<Name, Grant> = root
             .grant
             .iter()
@@ -102,6 +105,9 @@ impl<'d> Loading<'d> {
         let grants = root.grant.keys();
         let labels: BTreeSet<&Name> =
             root.labels.secrecy.iter().chain(&root.labels.origin).map(Spanned::get_ref).collect();
+        if root.grant.len() > GRANTS_MAX {
+            self.error("policy.grant", root.name.span(), format!("a policy has at most {GRANTS_MAX} grants"));
+        }
         for grant in grants {
             let name = grant.get_ref();
             if BUILT_IN_ORIGINS.contains(&name.as_str()) || name.as_str() == "any" {
@@ -130,10 +136,24 @@ impl<'d> Loading<'d> {
         }
     }
 
-    fn limits(&mut self, written: &document::Limits, base: &Limits) -> Limits {
+    fn limits(&mut self, written: &document::Limits, base: &Limits, place: Scope) -> Limits {
         let mut limits = base.clone();
         for (name, value) in written {
             match LimitRow::named(name.get_ref()) {
+                Some(row) if row.scope == Scope::Later => {
+                    self.error(
+                        "policy.later",
+                        name.span(),
+                        format!("this version of claw has nothing that `{}` bounds", row.name),
+                    );
+                }
+                Some(row) if row.scope == Scope::Session && place == Scope::Step => {
+                    self.error(
+                        "policy.limit",
+                        name.span(),
+                        format!("`{}` bounds a session or a plan: set it in `[limits]`", row.name),
+                    );
+                }
                 Some(row) => match row.parse(value.get_ref()) {
                     Ok(value) => limits.set(row, value),
                     Err(why) => {
@@ -271,7 +291,7 @@ impl<'d> Loading<'d> {
         base: &Limits,
     ) -> Option<Capability> {
         let root = &self.document.root;
-        let limits = self.limits(&written.limits, base);
+        let limits = self.limits(&written.limits, base, Scope::Step);
         let component = self.component(&written.component)?;
         let held = self.known(&written.grants, |grant| has(&root.grant, grant), "grant");
         if held.len() < written.grants.len() {
@@ -329,8 +349,7 @@ impl<'d> Loading<'d> {
     }
 
     fn mounts_are_apart(&mut self, name: &Spanned<Name>, capability: &Capability, grants: &BTreeMap<Name, Grant>) {
-        let mounts: Vec<&str> =
-            capability.grants.iter().filter_map(|grant| grants.get(grant)?.mount.as_deref()).collect();
+        let mounts: Vec<String> = capability.mounts(grants).into_iter().map(|(_, _, place)| place).collect();
         if mounts.iter().collect::<BTreeSet<_>>().len() < mounts.len() {
             self.error("policy.grant", name.span(), format!("`{}` sees two folders at one `mount`", name.get_ref()));
         }

@@ -292,11 +292,14 @@ impl Granted {
 /// # Errors
 /// The engine does not count fuel: it is not one of [`crate::engine::engine`]'s.
 pub fn store(engine: &Engine, host: Host) -> Result<Store<Host>> {
-    let Limits { fuel, time, handles, .. } = host.limits;
+    let Limits { fuel, time, handles, output_bytes, .. } = host.limits;
     let mut store = Store::new(engine, host);
     store.limiter(|host| &mut host.meter);
     store.set_fuel(fuel)?;
-    store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
+    // What a call gives back is counted too, so a policy that allows longer outputs allows longer copies.
+    store.set_hostcall_fuel(
+        HOSTCALL_BYTES_MAX.max(usize::try_from(output_bytes).unwrap_or(usize::MAX).saturating_mul(2)),
+    );
     store.set_max_component_handles(usize::try_from(handles).unwrap_or(usize::MAX));
     store.set_epoch_deadline(crate::engine::epochs(time));
     store.epoch_deadline_trap();

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -89,6 +89,7 @@ impl Channel {
         message: &impl Serialize,
         payload: &[u8],
         descriptors: &[BorrowedFd<'_>],
+        wait: Wait<'_>,
     ) -> Result<(), ChannelError> {
         let mut frame = vec![0; HEADER_BYTES];
         serde_json::to_writer(&mut frame, message).map_err(io::Error::from)?;
@@ -106,9 +107,14 @@ impl Channel {
         let (mut frame, mut payload) = (frame.as_slice(), payload);
         while !(frame.is_empty() && payload.is_empty()) {
             let parts = [IoSlice::new(frame), IoSlice::new(payload)];
-            let sent = match sendmsg(&self.socket, &parts, &mut ancillary, SendFlags::NOSIGNAL) {
+            // Not blocking: an end that does not read is not waited for beyond the deadline.
+            let sent = match sendmsg(&self.socket, &parts, &mut ancillary, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
                 Ok(sent) => sent,
                 Err(Errno::INTR) => continue,
+                Err(Errno::AGAIN) => {
+                    self.ready(PollFlags::OUT, wait)?;
+                    continue;
+                }
                 Err(error) => return Err(error.into()),
             };
             // They went with the first byte.
@@ -137,7 +143,9 @@ impl Channel {
 
     fn fill(&mut self, bytes: usize, wait: Wait<'_>) -> Result<(), ChannelError> {
         while self.read.len() < bytes {
-            self.ready(wait)?;
+            if wait.until.is_some() || wait.interrupt.is_some() {
+                self.ready(PollFlags::IN, wait)?;
+            }
             let held = self.read.len();
             self.read.resize(held + (bytes - held).clamp(READ_BYTES_MIN, READ_BYTES_MAX), 0);
             let received = self.read_some(held);
@@ -164,12 +172,9 @@ impl Channel {
         Ok(received.bytes)
     }
 
-    /// Returns when the socket can be read.
-    fn ready(&self, wait: Wait<'_>) -> Result<(), ChannelError> {
-        if wait.until.is_none() && wait.interrupt.is_none() {
-            return Ok(());
-        }
-        let mut watched = vec![PollFd::new(&self.socket, PollFlags::IN)];
+    /// Returns when the socket can be read, or written.
+    fn ready(&self, what: PollFlags, wait: Wait<'_>) -> Result<(), ChannelError> {
+        let mut watched = vec![PollFd::new(&self.socket, what)];
         watched.extend(wait.interrupt.as_ref().map(|interrupt| PollFd::new(interrupt, PollFlags::IN)));
         loop {
             let left = wait.until.map(|until| until.saturating_duration_since(Instant::now()));
@@ -185,12 +190,6 @@ impl Channel {
                 Err(error) => return Err(error.into()),
             }
         }
-    }
-}
-
-impl AsFd for Channel {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
     }
 }
 

@@ -132,7 +132,7 @@ impl Worker {
         wait: Wait<'_>,
     ) -> Result<(Reply, Vec<u8>), WorkerFault> {
         let answer =
-            self.channel.send(request, payload, descriptors).and_then(|()| self.channel.receive::<Reply>(wait));
+            self.channel.send(request, payload, descriptors, wait).and_then(|()| self.channel.receive::<Reply>(wait));
         match answer {
             // A worker sends no descriptors; what it sent all the same is closed here.
             Ok(Received { message, payload, descriptors: _ }) => Ok((message, payload)),

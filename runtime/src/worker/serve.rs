@@ -18,6 +18,8 @@ use crate::{artefact, signature, value};
 
 /// The most bytes of one message from the parent: a component or its artefact.
 const REQUEST_BYTES_MAX: u64 = 1 << 30;
+/// A worker waits for its parent, and ends with it.
+const FOREVER: Wait<'static> = Wait { until: None, interrupt: None };
 /// The most bytes of address space of a worker that compiles.
 const COMPILE_ADDRESS_BYTES_MAX: u64 = 8 << 30;
 /// The most seconds of processor time of a worker that compiles.
@@ -36,7 +38,7 @@ pub fn serve(socket: OwnedFd) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let mut worker: Option<Worker> = None;
     loop {
-        let received = match channel.receive(Wait { until: None, interrupt: None }) {
+        let received = match channel.receive(FOREVER) {
             Ok(received) => received,
             Err(ChannelError::Closed) => return Ok(()),
             Err(error) => return Err(error.into()),
@@ -53,7 +55,7 @@ pub fn serve(socket: OwnedFd) -> Result<(), Box<dyn std::error::Error>> {
             (Request::Call(call), Some(worker)) => (runtime.block_on(worker.call(call))?, Vec::new()),
             (_, None) => (Reply::Refused("the worker has not been opened".to_owned()), Vec::new()),
         };
-        channel.send(&reply, &payload, &[])?;
+        channel.send(&reply, &payload, &[], FOREVER)?;
     }
 }
 

@@ -1,7 +1,0 @@
-use claw_policy::Session;
-
-fn twice(session: &Session) -> Session {
-    session.clone()
-}
-
-fn main() {}
