@@ -333,6 +333,46 @@ fn case_288_nothing_is_found_in_the_current_folder_or_taken_from_the_environment
     assert_eq!(ran.code, Some(2), "an option is no file: {ran:?}");
 }
 
+/// Whoever can write where a link is can put another file in its place.
+#[test]
+fn case_194_a_link_that_names_the_policy_is_not_in_a_folder_that_can_be_written() {
+    let place = Place::with_example("notes");
+    place.write(
+        "real/policy.toml",
+        place
+            .read("policy.toml")
+            .replace("dir = \"out\"", "dir = \"../work\"")
+            .replace("dir = \"notes\"", "dir = \"../notes\""),
+    );
+    fs::create_dir(place.path("work")).expect("folders can be made");
+    symlink("../real/policy.toml", place.path("work/policy.toml")).expect("links can be made");
+    let (code, document) = place.json(&["run", "--policy", "work/policy.toml", "--plan", "plan.json"]);
+    assert_eq!((code, document["error"]["rule"].as_str()), (Some(2), Some("grant.protected")), "{document:#}");
+}
+
+#[test]
+fn what_is_printed_is_json_and_safe_for_a_terminal_whatever_a_file_is_called() {
+    let place = Place::with_example("notes");
+    place.write("notes/\u{202e}gpj.exe\u{9b}31m.md", "x");
+    place.write("plan.json", r#"{"claw":1,"steps":[{"id":"a","capability":"list"}]}"#);
+    let ran = place.claw(&[&RUN[..], &["--json"]].concat());
+    let document: serde_json::Value = serde_json::from_str(&ran.out).expect("one JSON document");
+    assert!(!ran.out.contains(['\u{202e}', '\u{9b}']), "{}", ran.out);
+    assert!(document["answer"].to_string().contains('\u{202e}'), "and it says what is there");
+}
+
+#[test]
+fn nobody_who_listens_is_no_reason_to_stop() {
+    let place = Place::with_example("notes");
+    let full = || fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let code = place.command(&RUN).stderr(full()).status().expect("it starts").code();
+    assert_eq!(code, Some(0), "what is said on the way is not needed");
+    let code = place.command(&RUN).stdout(full()).status().expect("it starts").code();
+    assert_eq!(code, Some(1), "an answer that cannot be given is");
+    let (code, document) = place.json(&["check"]);
+    assert_eq!((code, document["error"]["rule"].as_str()), (Some(2), Some("usage")), "{document:#}");
+}
+
 #[test]
 fn a_step_that_dies_is_one_failed_step_and_a_sealed_record() {
     let place = Place::with_probe("");

@@ -52,7 +52,12 @@ pub fn list(runs: &Path) -> io::Result<Vec<Summary>> {
 
 fn summary(folder: PathBuf, run: String) -> Summary {
     let mut summary = Summary { run, opened: None, status: None, policy: None, folder };
-    let Ok(mut log) = File::open(summary.folder.join(LOG)) else { return summary };
+    let path = summary.folder.join(LOG);
+    // Looked at before it is opened: opening a FIFO would wait for its other end.
+    if !fs::symlink_metadata(&path).is_ok_and(|log| log.is_file()) {
+        return summary;
+    }
+    let Ok(mut log) = File::open(path) else { return summary };
     if let Ok(Event::Open { time, policy, .. }) = first_line(&mut log) {
         summary.opened = Some(time);
         summary.policy = match &policy {

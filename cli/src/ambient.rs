@@ -84,13 +84,15 @@ pub(crate) fn read_policy(path: &Path) -> Result<String, Error> {
     if !metadata.is_file() {
         return Err(unreadable("it is no file".to_owned()));
     }
-    if metadata.mode() & 0o002 != 0 {
+    // A group of the user's own, as many systems give each user one, is nobody else.
+    let group_is_own = metadata.gid() == rustix::process::getegid().as_raw();
+    if metadata.mode() & 0o002 != 0 || (metadata.mode() & 0o020 != 0 && !group_is_own) {
         return Err(Error::policy_file(
             "policy.permissions",
             path,
-            format!("the policy `{shown}` can be written by anyone"),
+            format!("the policy `{shown}` can be written by others"),
         )
-        .help(format!("run `chmod o-w {shown}`, and look at what it says now")));
+        .help(format!("run `chmod go-w {shown}`, and look at what it says now")));
     }
     let most = claw_policy::POLICY_BYTES_MAX;
     let bytes = read(path, most).map_err(|error| unreadable(error.to_string()))?;

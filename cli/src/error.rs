@@ -7,6 +7,10 @@ use claw_policy::LoadError;
 
 /// Everything was done, or accepted.
 pub(crate) const DONE: u8 = 0;
+/// An error of ours.
+const OURS: u8 = 1;
+/// Wrong usage, or a file that cannot be read or does not load.
+pub(crate) const UNUSABLE: u8 = 2;
 /// A plan was refused, or halted.
 pub(crate) const REFUSED: u8 = 3;
 /// A capability failed or hit a limit.
@@ -58,8 +62,8 @@ impl Error {
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Own { .. } => 1,
-            Self::Input(_) | Self::Policy { .. } => 2,
+            Self::Own { .. } => OURS,
+            Self::Input(_) | Self::Policy { .. } => UNUSABLE,
         })
     }
 }

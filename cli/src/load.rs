@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use claw_policy::{Document, Given, LoadError, Name, Policy, Session};
+use claw_policy::{Document, Folder, Given, LoadError, Name, Policy, Session};
 use claw_runtime::{Allocation, Cache, Compiler, Components, Folders, Places, Runtime};
 
 use crate::ambient::{self, Home};
@@ -48,8 +48,10 @@ impl Loaded {
             .components(&document, &base, &mut progress::note)
             .map_err(refuse)?;
         let policy = Policy::load(&document, &components.catalogue()).map_err(refuse)?;
-        let places =
-            Places { make: purpose == Purpose::Run, ..places(&file, base, &home, &components, &arguments.dir)? };
+        let places = Places {
+            make: purpose == Purpose::Run,
+            ..places(&policy, &file, base, &home, &components, &arguments.dir)?
+        };
         let folders = Folders::open(&policy, &document, &places).map_err(refuse)?;
         Ok(Self { file, document, policy: Arc::new(policy), components, folders, home, cache })
     }
@@ -111,6 +113,7 @@ impl Loaded {
 }
 
 fn places(
+    policy: &Policy,
     file: &Path,
     base: PathBuf,
     home: &Home,
@@ -120,7 +123,15 @@ fn places(
     let mut binds = BTreeMap::new();
     for (name, path) in dirs {
         let name = Name::new(name).map_err(|error| Error::input("usage", error.to_string()))?;
-        if binds.insert(name, std::path::absolute(path)?).is_some() {
+        let wanted =
+            policy.grants.values().any(|grant| matches!(&grant.folder, Folder::Bind(bind) if bind.bind == name));
+        if !wanted {
+            return Err(Error::input("usage", format!("the policy leaves no folder `{name}` to be given"))
+                .help("see its `{ bind = \"NAME\" }`"));
+        }
+        let path = std::path::absolute(path)
+            .map_err(|error| Error::input("usage", format!("`--dir {name}={}`: {error}", printed(path))))?;
+        if binds.insert(name, path).is_some() {
             return Err(Error::input("usage", "a folder is given twice with `--dir`"));
         }
     }

@@ -2,6 +2,14 @@
 
 #![forbid(unsafe_code)]
 
+/// Tells a person something, on standard error. Nobody listening is no reason to stop.
+macro_rules! tell {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _nobody_listens = writeln!(anstream::stderr(), $($text)*);
+    }};
+}
+
 #[cfg(windows)]
 compile_error!(
     "claw does not run on Windows: its sandbox hands folders to workers as descriptors, which Windows does not have"
@@ -26,7 +34,10 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == claw_runtime::WORKER_ARGUMENT) {
         return worker();
     }
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return report::usage(&error, std::env::args().any(|argument| argument == "--json")),
+    };
     ambient::log_to_stderr(arguments.verbose);
     let json = arguments.json;
     match command::run(arguments) {

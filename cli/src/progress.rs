@@ -10,7 +10,7 @@ use crate::ambient;
 /// Says something that takes a while.
 pub(crate) fn note(text: &str) {
     if ambient::stderr_is_terminal() {
-        anstream::eprintln!("{text} …");
+        tell!("{text} …");
     }
     tracing::info!("{text}");
 }

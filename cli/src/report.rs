@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::ops::Range;
 use std::path::Path;
+use std::process::ExitCode;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use claw_policy::fault::line_of;
@@ -12,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::ambient;
-use crate::error::{Error, Input};
+use crate::error::{DONE, Error, Input, UNUSABLE};
 use crate::load::Loaded;
 
 /// The widest that reports are wrapped to.
@@ -56,9 +57,10 @@ pub(crate) fn violations(loaded: &Loaded, plan: &Path, violations: &[Violation])
         let mut group = Group::with_title(title);
         group = group.element(origin(plan, violation));
         if let Some(span) = violation.line.and_then(|line| line_span(loaded.text(), line)) {
-            let path = loaded.file.to_string_lossy().into_owned();
-            group =
-                group.element(Snippet::source(loaded.text()).path(path).annotation(AnnotationKind::Primary.span(span)));
+            let path = printable(&loaded.file.to_string_lossy());
+            group = group.element(
+                Snippet::source(masked(loaded.text())).path(path).annotation(AnnotationKind::Primary.span(span)),
+            );
         }
         if let Some(help) = &violation.help {
             group = group.element(Level::HELP.message(printable(help)));
@@ -77,7 +79,19 @@ fn show(group: Group<'_>) {
     let report = [group];
     // `anstream` takes the colours out where nobody would see them.
     let text = Renderer::styled().term_width(WIDTH).render(&report);
-    anstream::eprintln!("{text}\n");
+    tell!("{text}\n");
+}
+
+/// A text whose hostile characters are `?`, each as long as before, so that places in it stay what they are.
+fn masked(text: &str) -> String {
+    let mask = |c: char| {
+        if c == '\n' || printable(c.encode_utf8(&mut [0; 4])).starts_with(c) {
+            c.to_string()
+        } else {
+            "?".repeat(c.len_utf8())
+        }
+    };
+    text.chars().map(mask).collect()
 }
 
 /// The bytes of a line of a text, without its indentation.
@@ -97,7 +111,7 @@ fn line_span(text: &str, line: usize) -> Option<Range<usize>> {
 /// Prints why a command did nothing, or stopped.
 pub(crate) fn error(error: &Error, json: bool) {
     if json {
-        print_json(&json!({ "error": error_json(error) }));
+        let _nobody_listens = print_json(&json!({ "error": error_json(error) }));
     }
     match error {
         Error::Own { message, help } => plain("error", message, Some(help)),
@@ -111,18 +125,18 @@ pub(crate) fn error(error: &Error, json: bool) {
 }
 
 fn plain(title: &str, message: &str, help: Option<&str>) {
-    anstream::eprintln!("{title}: {}", printable_lines(message));
+    tell!("{title}: {}", printable_lines(message));
     if let Some(help) = help {
-        anstream::eprintln!("  help: {}", printable_lines(help));
+        tell!("  help: {}", printable_lines(help));
     }
 }
 
 fn load_error(file: &Path, text: &str, error: &LoadError) {
-    let path = file.to_string_lossy().into_owned();
+    let path = printable(&file.to_string_lossy());
     let title = Level::ERROR.primary_title(printable_lines(&error.message)).id(error.rule);
     let mut group = Group::with_title(title);
     let span = error.span.start.min(text.len())..error.span.end.min(text.len());
-    group = group.element(Snippet::source(text).path(path).annotation(AnnotationKind::Primary.span(span)));
+    group = group.element(Snippet::source(masked(text)).path(path).annotation(AnnotationKind::Primary.span(span)));
     if let Some(help) = &error.help {
         group = group.element(Level::HELP.message(printable(help)));
     }
@@ -153,19 +167,37 @@ fn error_json(error: &Error) -> Value {
     }
 }
 
-/// Prints the one JSON document of `--json`.
-pub(crate) fn print_json(document: &impl Serialize) {
-    if let Ok(text) = serde_json::to_string_pretty(document) {
-        print_text(&text);
+/// Says what is wrong with the command line; help that was asked for is no error.
+pub(crate) fn usage(error: &clap::Error, json: bool) -> ExitCode {
+    if json && error.use_stderr() {
+        let message = error.render().to_string();
+        let usage = Error::input("usage", message.trim_end()).help("see `claw --help`");
+        let _nobody_listens = print_json(&json!({ "error": error_json(&usage) }));
+    } else {
+        let _nobody_listens = error.print();
     }
+    ExitCode::from(if error.use_stderr() { UNUSABLE } else { DONE })
 }
 
-/// Prints a text on standard output, with a line feed. At a terminal what could move its cursor is escaped.
-pub(crate) fn print_text(text: &str) {
-    let shown = if ambient::stdout_is_terminal() { printable_lines(text) } else { text.to_owned() };
+/// Prints the one JSON document of `--json`: what could move a terminal's cursor stands in it as `\u` and digits.
+pub(crate) fn print_json(document: &impl Serialize) -> Result<(), Error> {
+    let text = serde_json::to_string_pretty(document).map_err(std::io::Error::from)?;
+    print(&claw_policy::printable::printable_json(&text))
+}
+
+/// Prints a text on standard output. At a terminal what could move its cursor is escaped.
+pub(crate) fn print_text(text: &str) -> Result<(), Error> {
+    if ambient::stdout_is_terminal() { print(&printable_lines(text)) } else { print(text) }
+}
+
+fn print(text: &str) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
-    // A reader that has gone away wants no more.
-    let _reader_is_gone = out
-        .write_all(shown.as_bytes())
-        .and_then(|()| if shown.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") });
+    let line_feed: &[u8] = if text.ends_with('\n') { b"" } else { b"\n" };
+    match out.write_all(text.as_bytes()).and_then(|()| out.write_all(line_feed)).and_then(|()| out.flush()) {
+        // A reader that has gone away wants no more.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => {
+            other.map_err(|error| Error::own(format!("standard output cannot be written: {error}"), "make room for it"))
+        }
+    }
 }

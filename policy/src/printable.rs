@@ -23,6 +23,21 @@ pub fn printable_lines(text: &str) -> String {
         .collect()
 }
 
+/// Like [`printable`], for the text of a JSON document: what is escaped stays JSON (RFC 8259, section 7).
+pub fn printable_json(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if hostile(c) && c != '\n' {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                shown.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
 enum Shown {
     Plain(Option<char>),
     Escaped(std::char::EscapeDefault),

@@ -58,6 +58,21 @@ pub enum JsonType {
     Json,
 }
 
+impl JsonType {
+    /// Its name in a schema.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Boolean => "boolean",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::String => "string",
+            Self::Array => "array",
+            Self::Object => "object",
+            Self::Json => "json",
+        }
+    }
+}
+
 /// A value outside its schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaFault {
@@ -92,8 +107,35 @@ impl Schema {
         if schema.constant.is_some() && schema.from.is_some() {
             return Err("`const` fixes the value, so nobody chooses it: `from` has no meaning beside it".to_owned());
         }
+        let implied = schema.implied_type()?;
+        schema.json_type = match (schema.json_type, implied) {
+            (None, implied) => implied,
+            (Some(JsonType::Json), Some(implied)) => Some(implied),
+            (Some(JsonType::Integer), Some(JsonType::Number)) | (Some(_), None) => schema.json_type,
+            (Some(said), Some(implied)) if said == implied => Some(said),
+            (Some(_), Some(_)) => return Err("it has keywords that are for another `type`".to_owned()),
+        };
         schema.validator = schema.compile()?;
         Ok(schema)
+    }
+
+    /// The type that the keywords are about. A keyword that could never matter would make a policy weaker than it reads.
+    fn implied_type(&self) -> Result<Option<JsonType>, String> {
+        let mut implied = None;
+        for keyword in self.written.keys() {
+            let about = match keyword.as_str() {
+                "pattern" | "format" | "minLength" | "maxLength" => JsonType::String,
+                "minimum" | "maximum" => JsonType::Number,
+                "items" | "minItems" | "maxItems" => JsonType::Array,
+                "properties" => JsonType::Object,
+                _ => continue,
+            };
+            if implied.is_some_and(|implied| implied != about) {
+                return Err("it has keywords that are for different types".to_owned());
+            }
+            implied = Some(about);
+        }
+        Ok(implied)
     }
 
     fn keyword(&mut self, keyword: &str, value: &toml::Value) -> Result<(), String> {
@@ -161,7 +203,19 @@ impl Schema {
 
     /// Whether the schema is for JSON that travels in a string parameter.
     pub(crate) fn carries_json(&self) -> bool {
-        matches!(self.json_type, Some(JsonType::Json | JsonType::Object | JsonType::Array))
+        matches!(self.written.get("type").and_then(Value::as_str), Some("json" | "object" | "array"))
+    }
+
+    /// Whether an array of so many items is within `minItems` and `maxItems`.
+    pub(crate) fn allows_items(&self, count: usize) -> bool {
+        let bound = |keyword: &str| self.written.get(keyword).and_then(Value::as_u64);
+        let count = count as u64;
+        bound("minItems").is_none_or(|least| count >= least) && bound("maxItems").is_none_or(|most| count <= most)
+    }
+
+    /// Whether the policy fixes the value, or a part of it.
+    pub(crate) fn fixes(&self) -> bool {
+        self.constant.is_some() || self.input.is_some() || self.fixes_below()
     }
 
     /// Whether the policy fixes a part of the value, below the whole of it.
@@ -205,16 +259,18 @@ impl Schema {
     /// The schema as the validator takes it.
     fn json_schema(&self) -> Value {
         let mut out = Map::new();
+        match self.json_type {
+            Some(JsonType::Json) | None => {}
+            Some(JsonType::Integer) => {
+                out.insert("claw-integer".to_owned(), Value::Bool(true));
+            }
+            Some(json_type) => {
+                out.insert("type".to_owned(), Value::from(json_type.name()));
+            }
+        }
         for (keyword, value) in &self.written {
             let (keyword, value) = match keyword.as_str() {
-                "type" => match self.json_type {
-                    Some(JsonType::Json) | None => continue,
-                    Some(JsonType::Integer) => {
-                        out.insert("claw-integer".to_owned(), Value::Bool(true));
-                        continue;
-                    }
-                    Some(_) => ("type", value.clone()),
-                },
+                "type" => continue,
                 // A pattern matches the whole string, so that what it does not say is not let in.
                 "pattern" => ("pattern", Value::String(format!("^(?:{})$", value.as_str().unwrap_or_default()))),
                 "format" => ("claw-path", Value::Bool(true)),
@@ -240,7 +296,8 @@ impl SchemaFault {
             "additionalProperties" => "properties",
             other => other,
         };
-        let message = crate::printable::printable(&error.to_string());
+        // Without the value: it may be a secret that the reader of the message may not see.
+        let message = crate::printable::printable(&error.masked_with("the value").to_string());
         Self { keyword: keyword.to_owned(), at: error.instance_path().as_str().to_owned(), message }
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::json::{with_index, with_key};
+use crate::schema::{Schema, SchemaFault};
 
 /// The largest integer that a JSON number carries exactly to every reader, 2^53 − 1 (RFC 7493).
 pub const EXACT_INTEGER_MAX: u64 = (1 << 53) - 1;
@@ -109,7 +110,7 @@ impl Type {
             (Self::Json, _) | (Self::Bool, Value::Bool(_)) | (Self::String, Value::String(_)) => {}
             (Self::Float(_), Value::Number(number)) => {
                 if *self == Self::Float(32) && number.as_f64().is_some_and(|n| !(n as f32).is_finite()) {
-                    fault(format!("`{number}` is beyond an f32"));
+                    fault("a number within an f32 is wanted".to_owned());
                 }
             }
             (Self::Signed(bits), value) => {
@@ -214,6 +215,48 @@ impl Type {
             },
             _ => None,
         }
+    }
+
+    /// The value with the integers that JSON carries in strings as numbers, so that bounds on numbers hold for all of them.
+    pub(crate) fn numeric(&self, value: &Value) -> Value {
+        match (self, value) {
+            (Self::Signed(64), Value::String(text)) => text.parse::<i64>().map_or_else(|_| value.clone(), Value::from),
+            (Self::Unsigned(64), Value::String(text)) => {
+                text.parse::<u64>().map_or_else(|_| value.clone(), Value::from)
+            }
+            (Self::List(item), Value::Array(items)) => items.iter().map(|value| item.numeric(value)).collect(),
+            (Self::Tuple(types), Value::Array(items)) => {
+                types.iter().zip(items).map(|(ty, value)| ty.numeric(value)).collect()
+            }
+            (Self::Option(some), value) => some.numeric(value),
+            (Self::Record(fields), Value::Object(object)) => {
+                let numeric = object.iter().map(|(name, value)| {
+                    let field = fields.iter().find(|field| field.name == *name);
+                    (name.clone(), field.map_or_else(|| value.clone(), |field| field.ty.numeric(value)))
+                });
+                Value::Object(numeric.collect())
+            }
+            _ => value.clone(),
+        }
+    }
+
+    /// Whether a value of it can hold an integer beyond what a JSON number carries exactly.
+    fn is_wide(&self) -> bool {
+        match self {
+            Self::Signed(64) | Self::Unsigned(64) => true,
+            Self::List(item) | Self::Option(item) => item.is_wide(),
+            Self::Tuple(items) => items.iter().any(Self::is_wide),
+            Self::Record(fields) => fields.iter().any(|field| field.ty.is_wide()),
+            _ => false,
+        }
+    }
+
+    /// Checks `value`, which is of this type, against a schema that narrows it.
+    ///
+    /// # Errors
+    /// Every part outside the schema.
+    pub(crate) fn narrowed(&self, value: &Value, schema: &Schema) -> Result<(), Vec<SchemaFault>> {
+        if self.is_wide() { schema.validate(&self.numeric(value)) } else { schema.validate(value) }
     }
 
     /// Whether some value of this type is a value of `target` too. What must hold for all is checked on the value.
@@ -333,7 +376,7 @@ fn signed(value: &Value, bits: u8) -> Result<i64, Option<String>> {
     if (least..=most).contains(&number) {
         Ok(number)
     } else {
-        Err(Some(format!("`{number}` is not from {least} to {most}")))
+        Err(Some(format!("an integer from {least} to {most} is wanted")))
     }
 }
 
@@ -341,21 +384,21 @@ fn unsigned(value: &Value, bits: u8) -> Result<u64, Option<String>> {
     let number = match value {
         Value::Number(number) => match (number.as_u64(), number.as_i64()) {
             (Some(n), _) if n <= EXACT_INTEGER_MAX => n,
-            (None, Some(n)) => return Err(Some(format!("`{n}` is negative"))),
+            (None, Some(_)) => return Err(Some("an integer that is not negative is wanted".to_owned())),
             _ => return Err(inexact(number)),
         },
         Value::String(text) if bits == 64 => decimal_string(text, |n: &u64| *n > EXACT_INTEGER_MAX)?,
         _ => return Err(None),
     };
     let most = u64::MAX >> (64 - bits);
-    if number <= most { Ok(number) } else { Err(Some(format!("`{number}` is over {most}"))) }
+    if number <= most { Ok(number) } else { Err(Some(format!("an integer up to {most} is wanted"))) }
 }
 
 fn inexact(number: &serde_json::Number) -> Option<String> {
     if number.is_f64() {
-        Some(format!("an integer is wanted, and `{number}` is a decimal"))
+        Some("an integer is wanted, and this is a decimal".to_owned())
     } else {
-        Some(format!("`{number}` is beyond 2^53 − 1; write it as a string"))
+        Some("an integer beyond 2^53 − 1 is written as a string".to_owned())
     }
 }
 
@@ -370,6 +413,6 @@ fn decimal_string<N: std::str::FromStr + fmt::Display>(
     if beyond(&number) {
         Ok(number)
     } else {
-        Err(Some(format!("`{text}` is within ±(2^53 − 1); write it as a number")))
+        Err(Some("an integer within ±(2^53 − 1) is written as a number".to_owned()))
     }
 }

@@ -58,6 +58,8 @@ fn catalogue() -> Catalogue {
             component("write", vec![text("path"), text("text")], None),
             component("ask", vec![text("data")], Some(Type::String)),
             component("pay", vec![field("order", order), field("urgent", Type::Bool)], Some(Type::Unsigned(32))),
+            component("count", vec![field("n", Type::Unsigned(64))], None),
+            component("mail", vec![text("mail")], None),
             component("tag", vec![field("tags", Type::List(Box::new(Type::String)))], Some(Type::String)),
         ]),
     }
@@ -128,6 +130,14 @@ order = { properties = { to = { input = "customer" }, cents = { minimum = 1, max
 component = { path = "tag.wasm", digest = "sha256:tag" }
 [capability.tag.argument]
 tags = { items = { enum = ["red", "blue"] }, minItems = 1, maxItems = 3 }
+[capability.count]
+component = { path = "count.wasm", digest = "sha256:count" }
+[capability.count.argument]
+n = { minimum = 1, maximum = 50000, from = ["planner"] }
+[capability.mail]
+component = { path = "mail.wasm", digest = "sha256:mail" }
+[capability.mail.argument]
+mail = { type = "object", from = ["any"], properties = { head = { properties = { to = { input = "customer" }, kind = { const = "note" } } }, body = { maxLength = 9 } } }
 [plan]
 steps = 6
 "#;
@@ -478,6 +488,84 @@ fn case_188_and_189_policies_have_no_unknown_or_double_keys() {
         ("access = \"read\"", "access = \"Read\""),
     ] {
         assert!(Policy::parse(&POLICY.replacen(from, to, 1), &catalogue()).is_err(), "{to}");
+    }
+}
+
+#[test]
+fn bounds_hold_for_integers_that_travel_as_strings() {
+    check(json!([step("a", "count", json!({ "n": 50000 }))]), &[]);
+    for n in [json!(0), json!(50001), json!("9007199254740993"), json!("18446744073709551615")] {
+        check(json!([step("a", "count", json!({ "n": n }))]), &["argument.schema /steps/0/arguments/n"]);
+    }
+}
+
+#[test]
+fn what_the_policy_puts_in_is_there_whatever_the_plan_says() {
+    let policy = policy();
+    for mail in [
+        json!({ "body": "hi" }),
+        json!({ "head": {}, "body": "hi" }),
+        json!({ "head": { "kind": "note" }, "body": "hi" }),
+    ] {
+        let plan = check_in(&policy, &session(&policy), &json!([step("a", "mail", json!({ "mail": mail }))]))
+            .expect("it is allowed");
+        let mut execution = Execution::start(plan, session(&policy)).expect("it is the plan's session");
+        let ready = execution.next_step().expect("a step").expect("it holds");
+        assert_eq!(ready.given["mail"], json!({ "head": { "to": "ada", "kind": "note" }, "body": "hi" }));
+    }
+    let ask = step("a", "ask", json!({ "data": {} }));
+    for (mail, rule) in [
+        (json!({ "head": "mallory" }), "argument.schema"),
+        (json!({ "head": [{ "to": "mallory" }] }), "argument.schema"),
+        (json!([{ "to": "mallory" }]), "argument.schema"),
+        (json!({ "head": { "to": "mallory" } }), "argument.input"),
+        (json!({ "head": { "kind": "order" } }), "argument.const"),
+        (json!({ "$step": "a" }), "argument.fixed"),
+        (json!({ "head": { "$step": "a" } }), "argument.fixed"),
+    ] {
+        let refused = check_in(&policy, &session(&policy), &json!([ask, step("b", "mail", json!({ "mail": mail }))]));
+        let rules: Vec<&str> =
+            refused.expect_err("whom it is to is fixed").violations().iter().map(|v| v.rule).collect();
+        assert!(rules.contains(&rule), "{mail}: {rules:?}");
+    }
+}
+
+#[test]
+fn a_refusal_does_not_tell_the_value() {
+    let policy = policy();
+    let steps = json!([
+        step("a", "read", json!({ "path": "a" })),
+        step("b", "write", json!({ "path": "b", "text": { "$step": "a" } }))
+    ]);
+    let plan = check_in(&policy, &session(&policy), &steps).expect("it is allowed");
+    let mut execution = Execution::start(plan, session(&policy)).expect("it is the plan's session");
+    let ready = execution.next_step().expect("a step").expect("it holds");
+    execution.done(&ready, json!("TOP-SECRET ".repeat(20)), 0, 0).expect("it is a string");
+    let refused = execution.next_step().expect("a step").expect_err("it is over `maxBytes`");
+    assert!(!refused.to_string().contains("TOP-SECRET"), "{refused}");
+}
+
+#[test]
+fn the_number_of_items_is_checked_before_anything_runs() {
+    let items = json!([{ "$step": "a" }, { "$step": "a" }, { "$step": "a" }, { "$step": "a" }]);
+    let policy = policy();
+    let steps = json!([step("a", "ask", json!({ "data": {} })), step("b", "tag", json!({ "tags": items }))]);
+    let refused = check_in(&policy, &session(&policy), &steps).expect_err("four are over `maxItems`");
+    assert!(refused.violations().iter().any(|violation| violation.rule == "argument.schema"), "{refused}");
+}
+
+#[test]
+fn a_keyword_that_could_never_matter_does_not_load() {
+    for schema in [
+        "n = { pattern = '[0-4]' }",
+        "n = { maxLength = 1 }",
+        "n = { maxItems = 1 }",
+        "n = { minimum = 1, pattern = 'a' }",
+        "n = { type = 'string' }",
+        "n = { properties = { a = {} } }",
+    ] {
+        let policy = POLICY.replace("n = { minimum = 1, maximum = 50000, from = [\"planner\"] }", schema);
+        assert!(Policy::parse(&policy, &catalogue()).is_err(), "{schema}");
     }
 }
 

@@ -247,8 +247,8 @@ impl Runtime {
                 // What it wrote before it was killed is not known, so all that it was allowed counts.
                 let spent = if capability.has_effects(policy) { (written_left, files_left) } else { (0, 0) };
                 execution.failed(ready, spent.0, spent.1);
-                let usage = Usage { micros, written: spent.0, files: spent.1, ..Usage::default() };
-                (fault_ending(fault, capability), usage, Report::default())
+                let usage = Usage { micros, ..Usage::default() };
+                (fault_ending(fault, capability, capability.has_effects(policy)), usage, Report::default())
             }
         }
     }
@@ -424,17 +424,18 @@ fn failed(capability: &Capability, ready: &ReadyStep, failure: &CallFailure, rep
     }
 }
 
-fn fault_ending(fault: WorkerFault, capability: &Capability) -> Ending {
+fn fault_ending(fault: WorkerFault, capability: &Capability, has_effects: bool) -> Ending {
+    let unknown = if has_effects { "; what it wrote until then is not known" } else { "" };
     match fault {
         WorkerFault::Interrupted => Ending::Interrupted,
         WorkerFault::Deadline => {
             let time = claw_policy::limits::Quantity(claw_policy::limits::Unit::Milliseconds, capability.limits.time);
             Ending::Failed(reason(
                 "limit.time",
-                format!("the step took longer than its limit `time` of {time}, and was killed"),
+                format!("the step took longer than its limit `time` of {time}, and was killed{unknown}"),
             ))
         }
-        other => Ending::Failed(reason("worker", other.to_string())),
+        other => Ending::Failed(reason("worker", format!("{other}{unknown}"))),
     }
 }
 

@@ -186,10 +186,25 @@ fn allowed(folder: &Opened, writes: bool, places: &Places) -> Result<(), String>
     Ok(())
 }
 
-/// What a path, or as much of it as exists, is in.
+/// The most links that are followed from one path; the kernel's own bound is 40.
+const LINKS_MAX: usize = 40;
+
+/// Every folder that a path, or as much of it as exists, is in: by its name, and over each link on the way, since whoever
+/// can write where a link is can put another in its place.
 fn ancestors(path: &Path) -> Vec<Identity> {
-    let existing = path.ancestors().find_map(|path| std::fs::canonicalize(path).ok());
-    existing.map(|existing| existing.ancestors().filter_map(identity).collect()).unwrap_or_default()
+    let (mut found, mut paths) = (Vec::new(), vec![path.to_owned()]);
+    for _ in 0..LINKS_MAX {
+        let Some(path) = paths.pop() else { break };
+        for part in path.ancestors() {
+            found.extend(identity(part));
+            if let (Ok(target), Some(parent)) = (std::fs::read_link(part), part.parent()) {
+                paths.push(parent.join(target));
+            }
+        }
+        let real = path.ancestors().find_map(|part| std::fs::canonicalize(part).ok());
+        found.extend(real.iter().flat_map(|real| real.ancestors()).filter_map(identity));
+    }
+    found
 }
 
 fn identity(path: &Path) -> Option<Identity> {

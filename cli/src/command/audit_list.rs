@@ -19,7 +19,7 @@ pub(crate) fn list(json: bool) -> Result<ExitCode, Error> {
                 "policy": run.policy, "record": run.folder,
             })
         });
-        report::print_json(&runs.collect::<Vec<_>>());
+        report::print_json(&runs.collect::<Vec<_>>())?;
         return Ok(ExitCode::from(DONE));
     }
     let mut table = Table::new();
@@ -34,7 +34,7 @@ pub(crate) fn list(json: bool) -> Result<ExitCode, Error> {
             run.policy.clone().unwrap_or_else(|| "?".to_owned()),
         ]);
     }
-    report::print_text(&table.to_string());
+    report::print_text(&table.to_string())?;
     Ok(ExitCode::from(DONE))
 }
 

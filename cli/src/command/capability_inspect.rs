@@ -13,9 +13,9 @@ use crate::{progress, report};
 pub(crate) fn inspect(name: &str, json: bool) -> Result<ExitCode, Error> {
     let component = component(name)?;
     if json {
-        report::print_json(&component);
+        report::print_json(&component)?;
     } else {
-        report::print_text(&describe(name, &component));
+        report::print_text(&describe(name, &component))?;
     }
     Ok(ExitCode::from(DONE))
 }

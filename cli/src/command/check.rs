@@ -22,9 +22,9 @@ pub(crate) fn check(arguments: &PlanArguments, json: bool) -> Result<ExitCode, E
             if json {
                 report::print_json(
                     &json!({ "verdict": "accepted", "violations": [], "steps": steps_json(&plan), "approvals": [] }),
-                );
+                )?;
             } else {
-                report::print_text(&accepted(&plan));
+                report::print_text(&accepted(&plan))?;
             }
             Ok(ExitCode::from(DONE))
         }
@@ -34,10 +34,10 @@ pub(crate) fn check(arguments: &PlanArguments, json: bool) -> Result<ExitCode, E
                 let violations = report::violations_json(&loaded, violations);
                 report::print_json(
                     &json!({ "verdict": "refused", "violations": violations, "steps": [], "approvals": [] }),
-                );
+                )?;
             }
             report::violations(&loaded, &arguments.plan, violations);
-            anstream::eprintln!("refused: {}; nothing of the plan has run", counted(violations.len()));
+            tell!("refused: {}; nothing of the plan has run", counted(violations.len()));
             Ok(ExitCode::from(REFUSED))
         }
     }

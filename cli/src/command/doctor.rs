@@ -42,10 +42,10 @@ pub(crate) fn doctor(json: bool) -> Result<ExitCode, Error> {
         worker(&home),
     ];
     if json {
-        report::print_json(&findings);
+        report::print_json(&findings)?;
     } else {
         let lines = findings.iter().map(line);
-        report::print_text(&lines.collect::<String>());
+        report::print_text(&lines.collect::<String>())?;
     }
     let broken = findings.iter().any(|finding| finding.state == State::Broken);
     Ok(ExitCode::from(if broken { 1 } else { DONE }))

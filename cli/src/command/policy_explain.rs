@@ -16,9 +16,9 @@ use crate::report;
 pub(crate) fn explain(policy: PathBuf, dir: Vec<(String, String)>, json: bool) -> Result<ExitCode, Error> {
     let loaded = Loaded::policy(&PolicyArguments { policy, dir }, Purpose::Decide)?;
     if json {
-        report::print_json(&as_json(&loaded));
+        report::print_json(&as_json(&loaded))?;
     } else {
-        report::print_text(&as_text(&loaded));
+        report::print_text(&as_text(&loaded))?;
     }
     Ok(ExitCode::from(DONE))
 }
@@ -71,6 +71,9 @@ fn capability_text(policy: &Policy, name: &Name, capability: &Capability) -> Str
             "    {} {grant_name}, as {mount}\n",
             if grant.writes() { "reads and writes" } else { "reads" }
         ));
+    }
+    if !capability.inert.is_empty() {
+        text.push_str(&format!("    with nothing behind {}\n", printable(&capability.inert.join(", "))));
     }
     if capability.grants.is_empty() {
         text.push_str("    reaches nothing\n");

@@ -26,9 +26,9 @@ pub(crate) fn new(names: &[String], json: bool) -> Result<ExitCode, Error> {
     }
     let text = policy(&capabilities);
     if json {
-        report::print_json(&json!({ "policy": text }));
+        report::print_json(&json!({ "policy": text }))?;
     } else {
-        report::print_text(&text);
+        report::print_text(&text)?;
     }
     Ok(ExitCode::from(DONE))
 }

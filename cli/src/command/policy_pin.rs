@@ -34,15 +34,15 @@ pub(crate) fn pin(file: &Path, json: bool) -> Result<ExitCode, Error> {
         replace(file, &edited.to_string())?;
     }
     if json {
-        report::print_json(&json!({ "pinned": pinned }));
+        report::print_json(&json!({ "pinned": pinned }))?;
     } else if pinned.is_empty() {
-        report::print_text("every component is pinned already; nothing is changed");
+        report::print_text("every component is pinned already; nothing is changed")?;
     } else {
         let lines = pinned.iter().map(|pin| {
             let part = |key: &str| printable(pin.get(key).and_then(serde_json::Value::as_str).unwrap_or("nothing"));
             format!("{}: {} -> {}\n", part("path"), part("from"), part("to"))
         });
-        report::print_text(&lines.collect::<String>());
+        report::print_text(&lines.collect::<String>())?;
     }
     Ok(ExitCode::from(DONE))
 }

@@ -41,12 +41,12 @@ pub(crate) fn run(arguments: &PlanArguments, json: bool) -> Result<ExitCode, Err
             "steps": outcome.steps.iter().map(step_json).collect::<Vec<_>>(),
             "violations": report::violations_json(&loaded, &outcome.violations),
             "record": folder,
-        }));
+        }))?;
     }
     tell(&loaded, arguments, &outcome);
-    anstream::eprintln!("record: {}", printable(&folder.to_string_lossy()));
+    tell!("record: {}", printable(&folder.to_string_lossy()));
     if let (Some(answer), false) = (&outcome.answer, json) {
-        report::print_text(&shown(answer));
+        report::print_text(&shown(answer))?;
     }
     Ok(ExitCode::from(match outcome.status {
         Status::Completed => DONE,
@@ -81,24 +81,19 @@ fn tell(loaded: &Loaded, arguments: &PlanArguments, outcome: &PlanOutcome) {
         };
         let wrote =
             if step.usage.written > 0 { format!(", wrote {} bytes", step.usage.written) } else { String::new() };
-        anstream::eprintln!(
-            "  {} ({}): {what}{wrote}, {:.1} ms",
-            step.id,
-            step.capability,
-            step.usage.micros as f64 / 1000.0
-        );
+        tell!("  {} ({}): {what}{wrote}, {:.1} ms", step.id, step.capability, step.usage.micros as f64 / 1000.0);
         if step.result.is_err() && !step.printed.is_empty() {
-            anstream::eprintln!("    it printed: {}", printable(&String::from_utf8_lossy(&step.printed)));
+            tell!("    it printed: {}", printable(&String::from_utf8_lossy(&step.printed)));
         }
     }
     report::violations(loaded, &arguments.plan, &outcome.violations);
     let count = counted(outcome.violations.len());
     match outcome.status {
-        Status::Completed => anstream::eprintln!("completed: every step is done"),
-        Status::Refused => anstream::eprintln!("refused: {count}; nothing of the plan has run"),
-        Status::Halted => anstream::eprintln!("halted: {count}; no later step has run"),
-        Status::Failed => anstream::eprintln!("failed: no later step has run"),
-        Status::Interrupted => anstream::eprintln!("interrupted: the step was killed"),
+        Status::Completed => tell!("completed: every step is done"),
+        Status::Refused => tell!("refused: {count}; nothing of the plan has run"),
+        Status::Halted => tell!("halted: {count}; no later step has run"),
+        Status::Failed => tell!("failed: no later step has run"),
+        Status::Interrupted => tell!("interrupted: the step was killed"),
     }
 }
 

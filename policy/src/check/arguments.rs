@@ -81,6 +81,10 @@ impl Checking<'_> {
             return self.fixed_input(site, given, input, at);
         }
         let from = schema.from.as_ref().unwrap_or(outer);
+        if given.is_none() && !ty.is_optional() && schema.fixes_below() {
+            // Left out by the plan, and there is something in it that the host puts in.
+            return Some(self.object(site, &BTreeMap::new(), ty, schema, from, at));
+        }
         match given? {
             Expression::Literal(value) => {
                 let label = Label::of(Origin::Planner);
@@ -169,7 +173,7 @@ impl Checking<'_> {
             self.admitted(site, &label.origin, from, at);
         }
         let mut templates = BTreeMap::new();
-        let filled = schema.properties.iter().filter(|(_, schema)| schema.constant.is_some() || schema.input.is_some());
+        let filled = schema.properties.iter().filter(|(_, schema)| schema.fixes());
         let names: BTreeSet<&String> = fields.keys().chain(filled.map(|(name, _)| name)).collect();
         for name in names {
             let place = with_key(at, name);
@@ -347,6 +351,12 @@ impl Checking<'_> {
                     Type::List(_) | Type::Flags(_) | Type::Json => None,
                     _ => return self.wrong_shape(site, ty, "an array", at),
                 };
+                if !schema.allows_items(items.len()) {
+                    let message = format!("the policy's schema allows `{}` another number of items", site.name);
+                    let help = "its `minItems` and `maxItems` say how many";
+                    self.violations
+                        .push(Violation::new("argument.schema", at, message).help(help).line(site.argument.line));
+                }
                 if length.is_some_and(|length| length != items.len()) {
                     return self.wrong_shape(site, ty, "an array of another length", at);
                 }
@@ -428,7 +438,7 @@ pub(crate) fn value_violations(value: &Value, ty: &Type, schema: &Schema, at: &s
     if ty.is_optional() && value.is_null() {
         return Vec::new();
     }
-    let Err(faults) = schema.validate(value) else { return Vec::new() };
+    let Err(faults) = ty.narrowed(value, schema) else { return Vec::new() };
     let violations = faults.into_iter().map(|fault| {
         let (rule, help) = match fault.keyword.as_str() {
             "format" => ("argument.path", "paths are relative to the granted folder, downwards".to_owned()),

@@ -151,8 +151,11 @@ fn fits(schema: &Schema, ty: &Type) -> Result<(), String> {
         Type::Record(_) | Type::Variant(_) | Type::Result(..) => JsonType::Object,
         Type::Option(_) | Type::Json => JsonType::Json,
     };
-    if schema.json_type.is_some_and(|asked| asked != json_type) {
-        return Err("its schema's `type` is another one".to_owned());
+    // Numbers that JSON carries are bounded alike; what bounds base64 is `maxBytes` alone.
+    let is_fitting =
+        |asked: JsonType| asked == json_type || (asked == JsonType::Number && json_type == JsonType::Integer);
+    if schema.json_type.is_some_and(|asked| !is_fitting(asked) || *ty == Type::Bytes) {
+        return Err("its schema has a `type`, or keywords, of another type".to_owned());
     }
     if schema.is_path && *ty != Type::String {
         return Err("`format = \"path\"` is for strings".to_owned());

@@ -227,8 +227,10 @@ impl<'d> Loading<'d> {
         let files = grant.files.as_ref().map(|globs| self.globs(globs));
         let mount = grant.mount.as_ref().map(|mount| {
             let place = mount.get_ref();
-            let inside =
-                place.strip_prefix('/').filter(|inside| crate::path::check(inside).is_ok() && !inside.ends_with('/'));
+            let inside = place.strip_prefix('/').filter(|inside| {
+                let whole = !inside.ends_with('/') && !inside.split('/').any(|part| part == ".");
+                inside.is_empty() || (whole && crate::path::check(inside).is_ok())
+            });
             if inside.is_none() {
                 self.error("policy.grant", mount.span(), "`mount` is an absolute path such as \"/data\", without `..`");
             }
@@ -400,6 +402,27 @@ impl<'d> Loading<'d> {
                 import == interface || import.strip_prefix(interface).is_some_and(|rest| rest.starts_with('/'))
             })
         };
+        for interface in &written.inert {
+            let named = |import: &str| {
+                import == interface.get_ref()
+                    || import.strip_prefix(interface.get_ref().as_str()).is_some_and(|rest| rest.starts_with('/'))
+            };
+            let found = component
+                .imports
+                .iter()
+                .any(|import| import.authority == Authority::Folders && named(import.unversioned()));
+            if !found {
+                let message =
+                    format!("the component imports nothing with authority called `{}`", printed(interface.get_ref()));
+                self.error("component.import", interface.span(), message);
+            } else if has_folders {
+                let message = format!(
+                    "`{}` cannot be inert: the capability's grants stand behind it",
+                    printed(interface.get_ref())
+                );
+                self.error("component.import", interface.span(), message);
+            }
+        }
         let refused: Vec<(&str, Authority)> = component
             .imports
             .iter()
