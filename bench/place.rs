@@ -73,6 +73,7 @@ grants = ["out"]
             binds: Default::default(),
             private: Vec::new(),
             protected: Vec::new(),
+            make: true,
         };
         let folders = Folders::open(&policy, &document, &places).unwrap();
         (Arc::new(policy), document, components, folders)
