@@ -5,23 +5,13 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::record::RecordError;
+use crate::error::RecordError;
+use crate::event::Stored;
 
 /// The most bytes of a value that stand in the log itself.
-pub const INLINE_BYTES_MAX: usize = 64 << 10;
-
-/// A value in the log, or the digest of one beside it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Stored {
-    /// The value itself.
-    Inline(Value),
-    /// `sha256:` and the digest of its JSON, which is a file in `blobs/sha256`.
-    Blob(String),
-}
+const INLINE_BYTES_MAX: usize = 64 << 10;
 
 /// Makes integers beyond 2^53 strings: canonical JSON writes every number as a double, and would change them.
 fn exact(value: &mut Value) {

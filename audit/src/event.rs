@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use claw_policy::{Catalogue, Label};
 use serde::{Deserialize, Serialize};
-
-use crate::blobs::Stored;
+use serde_json::Value;
 
 /// Something that was decided or that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,6 +89,16 @@ pub enum Event {
         /// Unix time in milliseconds.
         time: u64,
     },
+}
+
+/// A value in the log, or the digest of one beside it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Stored {
+    /// The value itself.
+    Inline(Value),
+    /// `sha256:` and the digest of its JSON, which is a file in `blobs/sha256`.
+    Blob(String),
 }
 
 /// An input that is bound.

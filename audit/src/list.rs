@@ -4,8 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use crate::blobs::Stored;
-use crate::event::{Event, Status};
+use crate::event::{Event, Status, Stored};
 use crate::record::LOG;
 
 /// The most bytes of an opening line that are read. It holds a policy of up to 64 KiB and its catalogue.

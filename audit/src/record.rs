@@ -1,14 +1,15 @@
 //! The record of one run: a folder with its log, written in order, synced before effects.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::blobs::{Blobs, Stored};
-use crate::event::{Event, Status};
+use crate::blobs::Blobs;
+use crate::error::RecordError;
+use crate::event::{Event, Status, Stored};
 
 /// The name of the log in a record's folder.
 pub(crate) const LOG: &str = "log.jsonl";
@@ -23,23 +24,6 @@ pub struct Record {
     pending: Vec<u8>,
     bytes: u64,
     bytes_max: u64,
-}
-
-/// The record cannot be written: the run stops, since nothing happens unrecorded.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordError {
-    /// A file could not be made, written or synced.
-    #[error("the record cannot be written: {0}")]
-    Write(#[source] io::Error),
-    /// Another process holds the record.
-    #[error("another process is writing this record")]
-    Locked,
-    /// An event could not be put in its canonical form.
-    #[error("an event cannot be recorded: {0}")]
-    Encoding(#[source] serde_json::Error),
-    /// The log has reached its limit.
-    #[error("the record has reached the limit `log` of {0} bytes")]
-    Full(u64),
 }
 
 impl Record {

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalogue::{Catalogue, Component, Function, Signature};
-use crate::document::{Access, Defaults, Document, Folder};
-use crate::fault::LoadError;
+use crate::catalogue::{Component, Function, Signature};
+use crate::document::{Access, Defaults, Folder};
 use crate::label::Label;
 use crate::limits::Limits;
 use crate::name::Name;
@@ -122,26 +121,6 @@ pub struct Planner {
     pub shows: BTreeSet<Name>,
     /// The secrecy that those may carry.
     pub accepts: BTreeSet<Name>,
-}
-
-impl Policy {
-    /// Loads a policy from its text.
-    ///
-    /// An empty policy allows nothing. There is no default that allows anything.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it.
-    pub fn parse(text: &str, catalogue: &Catalogue) -> Result<Self, Vec<LoadError>> {
-        Self::load(&Document::parse(text).map_err(|error| vec![error])?, catalogue)
-    }
-
-    /// Loads a policy from what was read of it.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it.
-    pub fn load(document: &Document, catalogue: &Catalogue) -> Result<Self, Vec<LoadError>> {
-        crate::load::load(document, catalogue)
-    }
 }
 
 impl Grant {

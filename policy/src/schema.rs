@@ -9,6 +9,7 @@ use crate::json::with_key;
 use crate::label::{Admitted, BUILT_IN_ORIGINS};
 use crate::name::Name;
 use crate::path;
+use crate::types::Type;
 
 /// The most faults that are reported of one value.
 const FAULTS_MAX: usize = 100;
@@ -199,6 +200,14 @@ impl Schema {
         let faults: Vec<SchemaFault> =
             validator.iter_errors(value).take(FAULTS_MAX).map(|error| SchemaFault::new(&error)).collect();
         if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    /// Checks a value that is known whole, and is of the type that this schema narrows.
+    ///
+    /// # Errors
+    /// Every part outside the schema.
+    pub(crate) fn narrows(&self, ty: &Type, value: &Value) -> Result<(), Vec<SchemaFault>> {
+        if ty.is_wide() { self.validate(&ty.numeric(value)) } else { self.validate(value) }
     }
 
     /// Whether the schema is for JSON that travels in a string parameter.

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::json::{with_index, with_key};
-use crate::schema::{Schema, SchemaFault};
 
 /// The largest integer that a JSON number carries exactly to every reader, 2^53 − 1 (RFC 7493).
 pub const EXACT_INTEGER_MAX: u64 = (1 << 53) - 1;
@@ -241,7 +240,7 @@ impl Type {
     }
 
     /// Whether a value of it can hold an integer beyond what a JSON number carries exactly.
-    fn is_wide(&self) -> bool {
+    pub(crate) fn is_wide(&self) -> bool {
         match self {
             Self::Signed(64) | Self::Unsigned(64) => true,
             Self::List(item) | Self::Option(item) => item.is_wide(),
@@ -249,14 +248,6 @@ impl Type {
             Self::Record(fields) => fields.iter().any(|field| field.ty.is_wide()),
             _ => false,
         }
-    }
-
-    /// Checks `value`, which is of this type, against a schema that narrows it.
-    ///
-    /// # Errors
-    /// Every part outside the schema.
-    pub(crate) fn narrowed(&self, value: &Value, schema: &Schema) -> Result<(), Vec<SchemaFault>> {
-        if self.is_wide() { schema.validate(&self.numeric(value)) } else { schema.validate(value) }
     }
 
     /// Whether some value of this type is a value of `target` too. What must hold for all is checked on the value.

@@ -4,18 +4,21 @@ use std::collections::BTreeSet;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime};
 
-use claw_audit::{Event, FailureReason, Halt, Record, RecordError, Status, Usage};
-use claw_policy::{Capability, Execution, Label, Name, Policy, ReadyStep, Refusal, Session, ValidatedPlan, Violation};
+use claw_audit::{Record, RecordError, Status, Usage};
+use claw_policy::{Capability, Execution, Name, Policy, ReadyStep, Refusal, Session, ValidatedPlan, Violation};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::clock::unix_ms;
 use crate::components::Components;
+use crate::ending::{Ending, StepOutcome, failed, fault_ending, reason, settle};
 use crate::engine::Allocation;
 use crate::folders::Folders;
-use crate::host::{Report, Stop};
-use crate::worker::{Call, CallFailure, Ended, FolderUse, Preparation, Worker, WorkerFault};
+use crate::host::Report;
+use crate::recording::{conclude, halt, intend, log_is_full};
+use crate::worker::{Call, Ended, FolderUse, Preparation, Worker, WorkerFault};
 
 /// Everything that plans of one policy run with: its components, its folders, and the worker, once there is one.
 #[derive(Debug)]
@@ -57,23 +60,6 @@ pub struct Outcome {
     pub answer: Option<Value>,
 }
 
-/// How a step ended.
-#[derive(Clone, Debug)]
-pub struct StepOutcome {
-    /// Its id.
-    pub id: Name,
-    /// The capability that it called.
-    pub capability: Name,
-    /// Its output, or why it failed.
-    pub result: Result<Value, FailureReason>,
-    /// What its output carries.
-    pub label: Label,
-    /// What it used.
-    pub usage: Usage,
-    /// What the component printed, for its author.
-    pub printed: Vec<u8>,
-}
-
 /// Something that a run tells while it goes on.
 #[derive(Debug)]
 pub enum Progress<'a> {
@@ -99,15 +85,6 @@ pub enum ExecuteError {
     /// The plan is another session's.
     #[error(transparent)]
     Session(#[from] Refusal),
-}
-
-/// What came of a step.
-enum Ending {
-    Done(Value),
-    Failed(FailureReason),
-    /// A rule stopped it.
-    Halted(FailureReason, Violation),
-    Interrupted,
 }
 
 impl Runtime {
@@ -317,153 +294,4 @@ fn preparation(policy: &Policy, capability: &Capability, name: &Name, folders: &
         folders: uses.collect(),
         limits: capability.limits.clone(),
     }
-}
-
-/// Records that a step is about to start; synced where it could have an effect.
-fn intend(
-    record: &mut Record,
-    policy: &Policy,
-    capability: &Capability,
-    ready: &ReadyStep,
-    clock: u64,
-) -> Result<(), RecordError> {
-    let arguments = record.store(Value::Object(ready.given.clone()))?;
-    record.append(&Event::Step {
-        step: ready.id.to_string(),
-        capability: ready.capability.to_string(),
-        arguments,
-        label: ready.label.clone(),
-        grants: capability.grants.iter().map(Name::to_string).collect(),
-        clock,
-    })?;
-    if capability.has_effects(policy) { record.sync() } else { Ok(()) }
-}
-
-/// Records what a step did and how it ended.
-fn conclude(record: &mut Record, ready: &ReadyStep, outcome: &StepOutcome, report: &Report) -> Result<(), RecordError> {
-    for call in &report.calls {
-        record.append(&Event::Call(claw_audit::Call {
-            step: ready.id.to_string(),
-            function: call.function.to_string(),
-            subject: call.subject.clone(),
-            to: call.to.clone(),
-            bytes: call.bytes,
-            outcome: call.outcome.to_string(),
-        }))?;
-    }
-    let step = ready.id.to_string();
-    let event = match &outcome.result {
-        Ok(output) => Event::Done {
-            step,
-            output: record.store(output.clone())?,
-            label: outcome.label.clone(),
-            usage: outcome.usage,
-        },
-        Err(reason) => Event::Failed { step, reason: reason.clone(), usage: outcome.usage },
-    };
-    record.append(&event)?;
-    record.write()
-}
-
-/// What a step's ending means for it, and for the run where that ends too.
-fn settle(
-    ready: &ReadyStep,
-    ending: Ending,
-    usage: Usage,
-    report: &Report,
-) -> (StepOutcome, Option<(Status, Vec<Violation>)>) {
-    let (result, ended) = match ending {
-        Ending::Done(output) => (Ok(output), None),
-        Ending::Failed(reason) => (Err(reason), Some((Status::Failed, Vec::new()))),
-        Ending::Halted(reason, violation) => (Err(reason), Some((Status::Halted, vec![violation]))),
-        Ending::Interrupted => {
-            (Err(reason("interrupted", "the run was interrupted")), Some((Status::Interrupted, Vec::new())))
-        }
-    };
-    let outcome = StepOutcome {
-        id: ready.id.clone(),
-        capability: ready.capability.clone(),
-        result,
-        label: ready.label.clone(),
-        usage,
-        printed: report.printed.clone(),
-    };
-    (outcome, ended)
-}
-
-/// What a call that gave no output was: a failure of its own, or a rule that stopped it.
-fn failed(capability: &Capability, ready: &ReadyStep, failure: &CallFailure, report: &Report) -> Ending {
-    let message = claw_policy::printable::printable(&failure.to_string());
-    let kind = match failure {
-        CallFailure::Returned(_) => "capability".to_owned(),
-        CallFailure::Value(_) => "output".to_owned(),
-        CallFailure::TooLong { .. } => "limit.output-bytes".to_owned(),
-        CallFailure::Stopped(Stop::Limit(limit)) => format!("limit.{}", limit.name()),
-        CallFailure::Stopped(Stop::Budget(budget)) => {
-            let rule = budget.rule();
-            let violation = Violation::at_step(rule, &ready.id, ready.index, message.clone())
-                .help(format!("the policy's `[limits] {}` bounds a session", budget.name()));
-            return Ending::Halted(reason(rule, message), violation);
-        }
-        CallFailure::Stopped(_) => "trap".to_owned(),
-    };
-    let reason = reason(&kind, message);
-    // A limit or a missing value explains itself; a denial explains a guest that gave up by itself.
-    let gave_up =
-        matches!(failure, CallFailure::Returned(_) | CallFailure::Stopped(Stop::Exited(_) | Stop::Trapped(_)));
-    match report.denied.as_ref().filter(|_| gave_up) {
-        Some(denied) => {
-            let path = claw_policy::printable::printable(&denied.path);
-            let message = format!("the path `{path}` {}", denied.rule);
-            let violation = Violation::at_step(denied.rule.rule(), &ready.id, ready.index, message)
-                .help(denied.rule.help())
-                .line(capability.line);
-            Ending::Halted(reason, violation.at_path(&ready.given, &denied.path))
-        }
-        None => Ending::Failed(reason),
-    }
-}
-
-fn fault_ending(fault: WorkerFault, capability: &Capability, has_effects: bool) -> Ending {
-    let unknown = if has_effects { "; what it wrote until then is not known" } else { "" };
-    match fault {
-        WorkerFault::Interrupted => Ending::Interrupted,
-        WorkerFault::Deadline => {
-            let time = claw_policy::limits::Quantity(claw_policy::limits::Unit::Milliseconds, capability.limits.time);
-            Ending::Failed(reason(
-                "limit.time",
-                format!("the step took longer than its limit `time` of {time}, and was killed{unknown}"),
-            ))
-        }
-        other => Ending::Failed(reason("worker", format!("{other}{unknown}"))),
-    }
-}
-
-/// The most characters of a failure's text that are kept: it is a guest's, and no output.
-const REASON_CHARS_MAX: usize = 2_000;
-
-fn reason(kind: &str, message: impl Into<String>) -> FailureReason {
-    FailureReason { kind: kind.to_owned(), message: message.into().chars().take(REASON_CHARS_MAX).collect() }
-}
-
-fn halt(violations: &[Violation]) -> Event {
-    let step = violations.first().and_then(|violation| violation.step.clone());
-    Event::Halt(Halt { step, violations: violations.iter().map(Into::into).collect() })
-}
-
-/// The log's own limit is a budget of the session: it halts it.
-fn log_is_full(result: &Result<(), RecordError>, ready: &ReadyStep) -> Option<Violation> {
-    match result {
-        Err(RecordError::Full(most)) => {
-            let message = format!("the record has reached its limit of {most} bytes");
-            let help = "the policy's `[limits] log` bounds a session's record";
-            Some(Violation::at_step("budget.log", &ready.id, ready.index, message).help(help.to_owned()))
-        }
-        _ => None,
-    }
-}
-
-/// Milliseconds since 1970.
-pub fn unix_ms(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -2,11 +2,14 @@
 
 mod artefact;
 pub mod cache;
+mod clock;
 pub mod components;
+mod ending;
 pub mod engine;
 pub mod execute;
 pub mod folders;
 pub mod host;
+mod recording;
 pub mod run;
 mod self_test;
 mod signature;
@@ -15,8 +18,9 @@ mod worker;
 
 pub use cache::{Cache, CacheError};
 pub use components::{Compiler, ComponentError, Components};
+pub use ending::StepOutcome;
 pub use engine::Allocation;
-pub use execute::{ExecuteError, Outcome, Progress, Runtime, StepOutcome};
+pub use execute::{ExecuteError, Outcome, Progress, Runtime};
 pub use folders::{Folders, Places};
 pub use run::{PlanOutcome, Run};
 pub use self_test::{SelfTestError, self_test};

@@ -4,11 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use claw_audit::{Event, Host, Input, Record, RecordError, Status, StepLabel, Verdict};
-use claw_policy::{Document, Plan, Policy, Refusal, Session, ValidatedPlan, Violation};
+use claw_audit::{Event, Host, Input, Record, RecordError, Status};
+use claw_policy::{Document, Plan, Policy, Session, Violation};
 use serde_json::Value;
 
-use crate::execute::{ExecuteError, Outcome, Progress, Runtime, StepOutcome, unix_ms};
+use crate::clock::unix_ms;
+use crate::ending::StepOutcome;
+use crate::execute::{ExecuteError, Outcome, Progress, Runtime};
+use crate::recording::verdict_event;
 
 /// A session with its record.
 #[derive(Debug)]
@@ -102,22 +105,4 @@ impl Run {
     pub fn seal(self, status: Status) -> Result<PathBuf, RecordError> {
         self.record.seal(status, unix_ms(SystemTime::now()))
     }
-}
-
-fn verdict_event(verdict: &Result<ValidatedPlan, Refusal>) -> Event {
-    let (verdict, time, violations, steps) = match verdict {
-        Ok(plan) => {
-            let steps = plan.steps().iter().map(|step| StepLabel {
-                step: step.id().to_string(),
-                capability: step.capability().to_string(),
-                label: step.label().clone(),
-            });
-            (Verdict::Accepted, plan.checked_at(), Vec::new(), steps.collect())
-        }
-        Err(refusal) => {
-            let violations = refusal.violations().iter().map(Into::into).collect();
-            (Verdict::Refused, SystemTime::now(), violations, Vec::new())
-        }
-    };
-    Event::Verdict { verdict, time: unix_ms(time), violations, steps }
 }

@@ -1,6 +1,7 @@
 //! The door: a plan against a policy and a session. What passes is a [`ValidatedPlan`], and nothing else makes one.
 
 mod arguments;
+mod holds;
 mod sinks;
 
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use crate::policy::{Capability, Policy};
 use crate::session::Session;
 use crate::types::Type;
 
-pub(crate) use arguments::{too_long, value_violations};
+pub(crate) use holds::{too_long, value_violations};
 
 /// A plan that a policy allows, for one session: the only key to the runtime.
 ///

@@ -21,13 +21,28 @@ use crate::types::Type;
 /// The most grants of a policy: their descriptors go to the worker in one message.
 const GRANTS_MAX: usize = 64;
 
-/// Loads a policy.
-pub(crate) fn load(document: &Document, catalogue: &Catalogue) -> Result<Policy, Vec<LoadError>> {
-    let mut loading = Loading { document, catalogue, errors: Vec::new() };
-    let policy = loading.policy();
-    match policy {
-        Some(policy) if loading.errors.is_empty() => Ok(policy),
-        _ => Err(loading.errors),
+impl Policy {
+    /// Loads a policy from its text.
+    ///
+    /// An empty policy allows nothing. There is no default that allows anything.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(text: &str, catalogue: &Catalogue) -> Result<Self, Vec<LoadError>> {
+        Self::load(&Document::parse(text).map_err(|error| vec![error])?, catalogue)
+    }
+
+    /// Loads a policy from what was read of it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn load(document: &Document, catalogue: &Catalogue) -> Result<Self, Vec<LoadError>> {
+        let mut loading = Loading { document, catalogue, errors: Vec::new() };
+        let policy = loading.policy();
+        match policy {
+            Some(policy) if loading.errors.is_empty() => Ok(policy),
+            _ => Err(loading.errors),
+        }
     }
 }
 
