@@ -61,9 +61,8 @@ fn an_interrupt_kills_the_worker_and_seals_the_record() {
     let place = busy();
     let child = place.command(&RUN).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
     recorded(&place, 4);
-    let interrupted =
-        std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
-    assert!(interrupted.success());
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)
+        .expect("it runs");
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(130));
     let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
