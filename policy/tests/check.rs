@@ -500,6 +500,16 @@ fn bounds_hold_for_integers_that_travel_as_strings() {
 }
 
 #[test]
+fn integers_that_travel_as_strings_are_within_bounds_that_reach_as_far() {
+    let wide = POLICY.replace("n = { minimum = 1, maximum = 50000,", "n = { minimum = 1, maximum = 9007199254740999,");
+    let policy = Arc::new(Policy::parse(&wide, &catalogue()).unwrap_or_else(|errors| panic!("{errors:#?}")));
+    for (n, allowed) in [("9007199254740993", true), ("9007199254740999", true), ("9007199254741000", false)] {
+        let found = check_in(&policy, &session(&policy), &json!([step("a", "count", json!({ "n": n }))]));
+        assert_eq!(found.is_ok(), allowed, "{n}");
+    }
+}
+
+#[test]
 fn what_the_policy_puts_in_is_there_whatever_the_plan_says() {
     let policy = policy();
     for mail in [

@@ -146,6 +146,10 @@ impl Runtime {
             let (outcome, ended) = settle(&ready, ending, usage, &report);
             let recorded = conclude(record, &ready, &outcome, &report);
             let full = log_is_full(&recorded, &ready);
+            if full.is_none() {
+                // However the step ended: what cannot be recorded ends the run, and no more is written after it.
+                recorded?;
+            }
             watch(Progress::Ended(&outcome));
             steps.push(outcome);
             match (ended, full) {
@@ -155,10 +159,7 @@ impl Runtime {
                 (None, Some(violation)) => {
                     (status, violations) = (Status::Halted, vec![violation]);
                 }
-                (None, None) => {
-                    recorded?;
-                    continue;
-                }
+                (None, None) => continue,
             }
             if !violations.is_empty() {
                 record.append(&halt(&violations))?;
