@@ -1,6 +1,7 @@
 //! What happened: events, one line each, in a folder for each run.
 
 mod blobs;
+mod canonical;
 mod error;
 mod event;
 mod list;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::blobs::Blobs;
+use crate::canonical;
 use crate::error::RecordError;
 use crate::event::{Event, Status, Stored};
 
@@ -76,7 +77,7 @@ impl Record {
     pub fn append(&mut self, event: &Event) -> Result<(), RecordError> {
         let start = self.pending.len();
         // RFC 8785: one byte form for one event. It would round integers beyond 2^53, so `Blobs::store` has made them strings.
-        serde_json_canonicalizer::to_writer(event, &mut self.pending).map_err(RecordError::Encoding)?;
+        canonical::write(event, &mut self.pending).map_err(RecordError::Encoding)?;
         self.pending.push(b'\n');
         let length = (self.pending.len() - start) as u64;
         // What a guest can make many of is bounded; what was decided, and how it ended, always fits.

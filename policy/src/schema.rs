@@ -253,7 +253,8 @@ impl Schema {
             return Ok(None);
         }
         jsonschema::options()
-            .with_draft(jsonschema::Draft::Draft202012)
+            // What the dialect has of 2020-12 means the same in draft 7, whose own schema is read in a fifth of the time.
+            .with_draft(jsonschema::Draft::Draft7)
             .with_pattern_options(PatternOptions::regex())
             .with_keyword("claw-integer", |_, _, _| Ok(Box::new(WholeNumber)))
             .with_keyword("claw-path", |_, _, _| Ok(Box::new(RelativePath)))

@@ -18,7 +18,7 @@ use crate::engine::Allocation;
 use crate::folders::Folders;
 use crate::host::Report;
 use crate::recording::{conclude, halt, intend, log_is_full};
-use crate::worker::{Call, Ended, FolderUse, Preparation, Worker, WorkerFault};
+use crate::worker::{Call, Ended, FolderUse, Preparation, Spare, Worker, WorkerFault};
 
 /// Everything that plans of one policy run with: its components, its folders, and the worker, once there is one.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct Runtime {
     pub folders: Folders,
     /// What all randomness of the run comes from.
     pub seed: [u8; 32],
+    /// The first worker, where it has been started ahead.
+    pub spare: Option<Spare>,
     /// Becomes readable when the user interrupts.
     pub interrupt: Option<OwnedFd>,
     worker: Option<Started>,
@@ -96,7 +98,7 @@ impl Runtime {
         folders: Folders,
         seed: [u8; 32],
     ) -> Self {
-        Self { program, allocation, components, folders, seed, interrupt: None, worker: None }
+        Self { program, allocation, components, folders, seed, spare: None, interrupt: None, worker: None }
     }
 
     /// Runs a plan in the session that it was checked against. Both are used up.
@@ -244,9 +246,9 @@ impl Runtime {
         if self.worker.is_none() {
             let most =
                 policy.capabilities.values().map(|capability| capability.limits.output_bytes).max().unwrap_or_default();
-            let mut worker =
-                Worker::start(&self.program, most).map_err(|error| WorkerFault::Broken(error.to_string()))?;
-            worker.open(self.allocation, &self.folders.descriptors())?;
+            let started = self.spare.take().map_or_else(|| Spare::start(&self.program), Ok);
+            let Spare(mut worker) = started.map_err(|error| WorkerFault::Broken(error.to_string()))?;
+            worker.open(self.allocation, &self.folders.descriptors(), most)?;
             self.worker = Some(Started { worker, loaded: BTreeSet::new(), prepared: BTreeSet::new() });
         }
         let Some(started) = &mut self.worker else { return Ok(()) };

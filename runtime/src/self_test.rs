@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::components::{Compiler, ComponentError};
 use crate::engine::Allocation;
-use crate::worker::{Call, Preparation, Worker, WorkerFault};
+use crate::worker::{Call, Preparation, Spare, WorkerFault};
 
 /// The component that is tried. It imports nothing, so that what fails is the worker.
 const COMPONENT: &str = "builtin:json-query";
@@ -31,9 +31,8 @@ pub fn self_test(compiler: &Compiler<'_>) -> Result<(), SelfTestError> {
     let compiled = compiler.builtin(COMPONENT, &mut |_| {})?;
     let failed = |fault: WorkerFault| SelfTestError::Worker(fault.to_string());
     let limits = claw_policy::Limits::default();
-    let mut worker = Worker::start(compiler.program, limits.output_bytes)
-        .map_err(|error| SelfTestError::Worker(error.to_string()))?;
-    worker.open(Allocation::OnDemand, &[]).map_err(failed)?;
+    let Spare(mut worker) = Spare::start(compiler.program).map_err(|error| SelfTestError::Worker(error.to_string()))?;
+    worker.open(Allocation::OnDemand, &[], limits.output_bytes).map_err(failed)?;
     let digest = compiled.component.digest.clone();
     worker.load(&digest, &compiled.artefact).map_err(failed)?;
     let function =

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use claw_audit::{Record, Status};
 use claw_policy::printable::printable;
-use claw_runtime::{ExecuteError, PlanOutcome, Run, StepOutcome};
+use claw_runtime::{ExecuteError, PlanOutcome, Run, Spare, StepOutcome};
 use serde_json::{Value, json};
 
 use crate::ambient;
@@ -16,12 +16,15 @@ use crate::progress::Live;
 use crate::report;
 
 pub(crate) fn run(arguments: &PlanArguments, json: bool) -> Result<ExitCode, Error> {
+    // Started first, to be up when the policy is loaded. Whether it could be is said when it is needed.
+    let spare = Spare::start(&ambient::program()?).ok();
     let mut loaded = Loaded::policy(&arguments.policy, Purpose::Run)?;
     let session = loaded.session(arguments)?;
     let text = loaded.plan(&arguments.plan)?;
     let id = ambient::run_id()?;
     let record = Record::create(&loaded.home.runs(), &id, loaded.policy.limits.log)?;
-    let runtime = Loaded::runtime(std::mem::take(&mut loaded.components), std::mem::take(&mut loaded.folders))?;
+    let mut runtime = Loaded::runtime(std::mem::take(&mut loaded.components), std::mem::take(&mut loaded.folders))?;
+    runtime.spare = spare;
     let policy = std::sync::Arc::clone(&loaded.policy);
     let mut run = Run::open(policy, &loaded.document, session, runtime, record, loaded.cache.engine())?;
     let live = Live::new();

@@ -27,7 +27,7 @@ const READ_BYTES_MAX: usize = 1 << 20;
 pub(super) struct Channel {
     socket: OwnedFd,
     /// The most bytes of a message that is received, with what comes along.
-    bytes_max: u64,
+    pub(super) bytes_max: u64,
     read: Vec<u8>,
     descriptors: VecDeque<OwnedFd>,
 }
@@ -132,12 +132,13 @@ impl Channel {
         let (message, payload) = header(&self.read, self.bytes_max).ok_or(ChannelError::Malformed)?;
         self.fill(HEADER_BYTES + message + payload, wait)?;
         let rest = self.read.split_off(HEADER_BYTES + message + payload);
-        let mut frame = std::mem::replace(&mut self.read, rest);
-        let payload = frame.split_off(HEADER_BYTES + message);
-        let message = frame
-            .get(HEADER_BYTES..)
+        let mut payload = std::mem::replace(&mut self.read, rest);
+        let end = HEADER_BYTES + message;
+        let message = payload
+            .get(HEADER_BYTES..end)
             .and_then(|bytes| serde_json::from_slice(bytes).ok())
             .ok_or(ChannelError::Malformed)?;
+        payload.drain(..end);
         Ok(Received { message, payload, descriptors: self.descriptors.drain(..).collect() })
     }
 

@@ -40,6 +40,24 @@ pub(crate) struct Worker {
     channel: Channel,
 }
 
+/// A worker that is started before there is anything to run, so that it is up by then: starting a process takes as long as
+/// loading a policy.
+#[derive(Debug)]
+pub struct Spare(pub(crate) Worker);
+
+impl Spare {
+    /// Starts the program `program` again as a worker. It does nothing until it is told to.
+    ///
+    /// # Errors
+    /// When no process can be started.
+    ///
+    /// # Ambient Authority
+    /// Starts a process.
+    pub fn start(program: &Path) -> io::Result<Self> {
+        Worker::start(program, REPORT_BYTES_MAX).map(Self)
+    }
+}
+
 /// A worker that did not answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WorkerFault {
@@ -65,7 +83,7 @@ impl Worker {
     ///
     /// # Ambient Authority
     /// Starts a process.
-    pub(crate) fn start(program: &Path, output_bytes_max: u64) -> io::Result<Self> {
+    pub(crate) fn start(program: &Path, reply_bytes_max: u64) -> io::Result<Self> {
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         let mut command = Command::new(program);
         command.arg(WORKER_ARGUMENT).env_clear().current_dir("/").stdin(Stdio::from(theirs)).stdout(Stdio::null());
@@ -73,8 +91,7 @@ impl Worker {
         // A group of its own: Ctrl-C at a terminal goes to the parent, which kills the worker and seals the record.
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command.spawn()?;
-        let bytes_max = output_bytes_max.saturating_mul(2).saturating_add(REPORT_BYTES_MAX);
-        Ok(Self { child, channel: Channel::new(ours, bytes_max) })
+        Ok(Self { child, channel: Channel::new(ours, reply_bytes_max) })
     }
 
     /// Reads and compiles a component in a worker of its own.
@@ -88,8 +105,15 @@ impl Worker {
         }
     }
 
-    /// Hands over the folders that its guests may be given, in the order in which [`Preparation`] counts them.
-    pub(crate) fn open(&mut self, allocation: Allocation, folders: &[BorrowedFd<'_>]) -> Result<(), WorkerFault> {
+    /// Hands over the folders that its guests may be given, in the order in which [`Preparation`] counts them. No reply
+    /// is longer than what an output of `output_bytes_max` needs.
+    pub(crate) fn open(
+        &mut self,
+        allocation: Allocation,
+        folders: &[BorrowedFd<'_>],
+        output_bytes_max: u64,
+    ) -> Result<(), WorkerFault> {
+        self.channel.bytes_max = output_bytes_max.saturating_mul(2).saturating_add(REPORT_BYTES_MAX);
         self.ready(&Request::Open { allocation }, &[], folders)
     }
 
