@@ -62,7 +62,8 @@ fn step(place: &Place, name: &str, capability: &str, component: &str, arguments:
     let log = record.folder().join("log.jsonl");
     let runtime = Runtime::new(place::program(), Allocation::Pooled, components, folders, [7; 32]);
     let session = Session::open(&policy, Default::default()).unwrap();
-    let mut run = Run::open(Arc::clone(&policy), &document, session, runtime, record, "bench").unwrap();
+    let mut run =
+        Run::open(Arc::clone(&policy), &document, Default::default(), session, runtime, record, "bench").unwrap();
     let mut number = 0;
     let mut submit = || {
         number += 1;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use claw_policy::{Document, Policy};
+use claw_policy::{Catalogue, Document, Policy};
 use claw_runtime::{Cache, Compiler, Components, Folders, Places};
 
 /// A component whose one function does nothing.
@@ -66,7 +66,6 @@ grants = ["out"]
         let document = Document::parse(&std::fs::read_to_string(self.folder().join("policy.toml")).unwrap()).unwrap();
         let compiler = Compiler { cache: &cache, program: &program };
         let components = compiler.components(&document, self.folder(), &mut |_| {}).unwrap();
-        let policy = Policy::load(&document, &components.catalogue()).unwrap();
         let places = Places {
             base: self.folder().to_owned(),
             home: None,
@@ -75,7 +74,10 @@ grants = ["out"]
             protected: Vec::new(),
             make: true,
         };
-        let folders = Folders::open(&policy, &document, &places).unwrap();
+        let folders = Folders::open(&document, &places).unwrap();
+        let catalogue =
+            Catalogue { components: components.known(), overlaps: folders.overlaps(), ..Default::default() };
+        let policy = Policy::load(&document, &catalogue).unwrap();
         (Arc::new(policy), document, components, folders)
     }
 

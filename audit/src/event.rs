@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use claw_policy::{Catalogue, Label};
+use claw_policy::{Catalogue, Label, Narrowing};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -18,7 +18,10 @@ pub enum Event {
         time: u64,
         /// The policy's text.
         policy: Stored,
-        /// What is known of its components: digests, signatures, imports.
+        /// What it is narrowed to.
+        #[serde(default, skip_serializing_if = "Narrowing::is_none")]
+        narrowing: Narrowing,
+        /// What is known of its components, of which of its folders overlap, and of the plans of its tests.
         catalogue: Catalogue,
         /// What the user bound.
         inputs: BTreeMap<String, Input>,
@@ -129,6 +132,8 @@ pub struct Host {
 pub enum Verdict {
     /// It may.
     Accepted,
+    /// No rule refuses it, but a person has to be asked.
+    NeedsApproval,
     /// It may not, and nothing of it has run.
     Refused,
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use claw_policy::Narrowing;
 
 /// Runs what a language model plans, without trusting the model.
 ///
@@ -69,15 +70,36 @@ pub(crate) struct PlanArguments {
     /// The plan, as JSON; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) plan: PathBuf,
+    /// Keep these capabilities alone, for this run
+    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Keep what one of the policy's tasks leaves, for this run
+    #[arg(long, value_name = "NAME")]
+    pub(crate) task: Option<String>,
     /// What the user gives a plan outside its text: a value, or the text of a file with `@`
     #[arg(long, value_name = "NAME=VALUE|NAME=@FILE", value_parser = pair)]
     pub(crate) input: Vec<(String, String)>,
+}
+
+impl PlanArguments {
+    /// What the policy is narrowed to.
+    pub(crate) fn narrowing(&self) -> Narrowing {
+        Narrowing { task: self.task.clone(), only: self.only.clone() }
+    }
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
     /// Print what a policy grants, to whom, and within which limits
     Explain {
+        /// The policy file
+        policy: PathBuf,
+        /// A folder that the policy leaves to be given
+        #[arg(long, value_name = "NAME=PATH", value_parser = pair)]
+        dir: Vec<(String, String)>,
+    },
+    /// Run a policy's own tests: its `[[test]]` plans, each with the verdict that it must get
+    Test {
         /// The policy file
         policy: PathBuf,
         /// A folder that the policy leaves to be given

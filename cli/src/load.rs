@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use claw_policy::{Document, Folder, Given, LoadError, Name, Policy, Session};
+use claw_policy::{
+    Catalogue, Document, Folder, Given, Limits, LoadError, Name, Narrowing, Policy, Session, Target, run_tests,
+};
 use claw_runtime::{Allocation, Cache, Compiler, Components, Folders, Places, Runtime};
 
 use crate::ambient::{self, Home};
@@ -17,6 +19,7 @@ use crate::progress;
 pub(crate) struct Loaded {
     pub(crate) file: PathBuf,
     pub(crate) document: Document,
+    pub(crate) catalogue: Catalogue,
     pub(crate) policy: Arc<Policy>,
     pub(crate) components: Components,
     pub(crate) folders: Folders,
@@ -31,11 +34,13 @@ pub(crate) enum Purpose {
     Decide,
     /// To run, with the folders that it creates.
     Run,
+    /// To run its own tests, which otherwise must pass.
+    Test,
 }
 
 impl Loaded {
     /// Loads the policy that the user names. None is ever looked for: what is in the current folder is somebody else's.
-    pub(crate) fn policy(arguments: &PolicyArguments, purpose: Purpose) -> Result<Self, Error> {
+    pub(crate) fn policy(arguments: &PolicyArguments, narrowing: &Narrowing, purpose: Purpose) -> Result<Self, Error> {
         let file = arguments.policy.clone();
         let text = ambient::read_policy(&file)?;
         let home = Home::find()?;
@@ -47,13 +52,34 @@ impl Loaded {
         let components = Compiler { cache: &cache, program: &program }
             .components(&document, &base, &mut progress::note)
             .map_err(refuse)?;
-        let policy = Policy::load(&document, &components.catalogue()).map_err(refuse)?;
+        let files = test_plans(&document, &base).map_err(refuse)?;
         let places = Places {
             make: purpose == Purpose::Run,
-            ..places(&policy, &file, base, &home, &components, &arguments.dir)?
+            ..places(&document, &file, base, &home, &components, &arguments.dir)?
         };
-        let folders = Folders::open(&policy, &document, &places).map_err(refuse)?;
-        Ok(Self { file, document, policy: Arc::new(policy), components, folders, home, cache })
+        let folders = Folders::open(&document, &places).map_err(refuse)?;
+        let catalogue = Catalogue { components: components.known(), overlaps: folders.overlaps(), files };
+        let policy = Policy::load(&document, &catalogue).map_err(refuse)?;
+        if purpose == Purpose::Run {
+            runs(&policy, &document).map_err(refuse)?;
+        }
+        let policy = Arc::new(policy);
+        if purpose != Purpose::Test {
+            let failed =
+                run_tests(&policy, &document, &catalogue).iter().filter_map(|test| test.error(&document)).collect();
+            nothing_wrong(failed).map_err(refuse)?;
+        }
+        // The tests are about the whole policy; what is kept of it is for this run.
+        let whole =
+            Arc::into_inner(policy).ok_or_else(|| Error::own("the policy is in use", "run the command again"))?;
+        let policy = if narrowing.is_none() {
+            Ok(whole)
+        } else {
+            whole
+                .narrow(narrowing)
+                .map_err(|why| Error::input(why.rule, why.message).help(why.help.unwrap_or_default()))
+        };
+        Ok(Self { file, document, catalogue, policy: Arc::new(policy?), components, folders, home, cache })
     }
 
     /// The text of this policy, for showing its lines.
@@ -112,8 +138,47 @@ impl Loaded {
     }
 }
 
+/// The texts of the plans that the policy's tests name.
+fn test_plans(document: &Document, base: &Path) -> Result<BTreeMap<String, String>, Vec<LoadError>> {
+    let (mut files, mut errors) = (BTreeMap::new(), Vec::new());
+    for (path, span) in document.test_plans() {
+        let most = Limits::default().plan_bytes;
+        let text = ambient::read(&base.join(path), most).map_err(|error| error.to_string());
+        let text = text.and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned()));
+        match text {
+            Ok(text) => {
+                files.insert(path.to_owned(), text);
+            }
+            Err(why) => {
+                let message = format!("the plan `{}` of a test cannot be read: {why}", printed(path));
+                errors.push(
+                    LoadError::new("policy.test", span, message)
+                        .help("its path is from the folder that the policy is in"),
+                );
+            }
+        }
+    }
+    nothing_wrong(errors).map(|()| files)
+}
+
+/// What this version decides on and cannot run.
+fn runs(policy: &Policy, document: &Document) -> Result<(), Vec<LoadError>> {
+    let hosts = policy.grants.iter().filter(|(_, grant)| matches!(grant.target, Target::Hosts(_)));
+    let errors = hosts.map(|(name, _)| {
+        let message =
+            format!("the grant `{name}` is of hosts: this version of claw checks plans that use them, and runs none");
+        LoadError::new("policy.later", document.grant_span(name), message)
+            .help("run a policy without it; `claw check` works")
+    });
+    nothing_wrong(errors.collect())
+}
+
+fn nothing_wrong(errors: Vec<LoadError>) -> Result<(), Vec<LoadError>> {
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
 fn places(
-    policy: &Policy,
+    document: &Document,
     file: &Path,
     base: PathBuf,
     home: &Home,
@@ -124,7 +189,7 @@ fn places(
     for (name, path) in dirs {
         let name = Name::new(name).map_err(|error| Error::input("usage", error.to_string()))?;
         let wanted =
-            policy.grants.values().any(|grant| matches!(&grant.folder, Folder::Bind(bind) if bind.bind == name));
+            document.folders().iter().any(|grant| matches!(&grant.folder, Folder::Bind(bind) if bind.bind == name));
         if !wanted {
             return Err(Error::input("usage", format!("the policy leaves no folder `{name}` to be given"))
                 .help("see its `{ bind = \"NAME\" }`"));

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use claw_policy::fault::line_of;
 use claw_policy::printable::{printable, printable_lines};
-use claw_policy::{LoadError, Violation};
+use claw_policy::{LoadError, Name, Question, Violation};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -67,6 +67,42 @@ pub(crate) fn violations(loaded: &Loaded, plan: &Path, violations: &[Violation])
         }
         show(group);
     }
+}
+
+/// Prints what a person has to be asked.
+pub(crate) fn questions(loaded: &Loaded, questions: &[Question]) {
+    for question in questions {
+        let what = match question.origins.is_empty() {
+            true => format!("the step `{}` asks before each call", question.step),
+            false => format!("this value comes from {}", names(&question.origins)),
+        };
+        let title = Level::WARNING.primary_title(format!("{what}: a person has to say yes")).id("approval.needed");
+        let mut group = Group::with_title(title);
+        group = group.element(Level::NOTE.message(format!("at {}, step `{}`", printable(&question.at), question.step)));
+        if let Some(span) = line_span(loaded.text(), question.line) {
+            let path = printable(&loaded.file.to_string_lossy());
+            group = group.element(
+                Snippet::source(masked(loaded.text())).path(path).annotation(AnnotationKind::Primary.span(span)),
+            );
+        }
+        for (name, value) in &question.arguments {
+            let label = question.labels.get(name).map(|label| format!(" ({label})")).unwrap_or_default();
+            group = group.element(Level::NOTE.message(printable(&format!("{name} = {value}{label}"))));
+        }
+        show(group);
+    }
+}
+
+/// Questions as `--json` shows them.
+pub(crate) fn questions_json(questions: &[Question]) -> Vec<Value> {
+    let each = |question: &Question| json!({ "step": question.step, "at": question.at, "origins": question.origins });
+    questions.iter().map(each).collect()
+}
+
+/// Names as people read them.
+pub(crate) fn names<'n>(names: impl IntoIterator<Item = &'n Name>) -> String {
+    let names: Vec<&str> = names.into_iter().map(Name::as_str).collect();
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }
 
 fn origin<'a>(plan: &Path, violation: &Violation) -> annotate_snippets::Message<'a> {
@@ -131,7 +167,7 @@ fn plain(title: &str, message: &str, help: Option<&str>) {
     }
 }
 
-fn load_error(file: &Path, text: &str, error: &LoadError) {
+pub(crate) fn load_error(file: &Path, text: &str, error: &LoadError) {
     let path = printable(&file.to_string_lossy());
     let title = Level::ERROR.primary_title(printable_lines(&error.message)).id(error.rule);
     let mut group = Group::with_title(title);

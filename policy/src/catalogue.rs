@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::name::Name;
 use crate::types::{Field, Type};
 
 /// The components that a policy names, each by the text that names it: `builtin:read-file`, or its path.
@@ -14,6 +15,12 @@ use crate::types::{Field, Type};
 pub struct Catalogue {
     /// By the text that names it in the policy.
     pub components: BTreeMap<String, Component>,
+    /// Grants whose folders are one, or lie one in the other, as they were opened.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overlaps: Vec<(Name, Name)>,
+    /// The text of each other file that the policy names: the plans of its tests.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, String>,
 }
 
 /// What is known of one component.

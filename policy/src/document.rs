@@ -39,12 +39,12 @@ pub(crate) struct Root {
     pub(crate) planner: Planner,
     #[serde(default)]
     pub(crate) plan: Plan,
-    #[serde(default, rename = "prove")]
-    _prove: Option<Later>,
-    #[serde(default, rename = "test")]
-    _test: Option<Later>,
-    #[serde(default, rename = "task")]
-    _task: Option<Later>,
+    #[serde(default)]
+    pub(crate) prove: Prove,
+    #[serde(default)]
+    pub(crate) test: Vec<Spanned<Test>>,
+    #[serde(default)]
+    pub(crate) task: Table<Task>,
 }
 
 pub(crate) type Table<T> = BTreeMap<Spanned<Name>, Spanned<T>>;
@@ -83,22 +83,26 @@ pub(crate) struct Grant {
     pub(crate) origin: Option<Vec<Spanned<Name>>>,
     #[serde(default)]
     pub(crate) accepts: Vec<Spanned<Name>>,
-    #[serde(default, rename = "http")]
-    _http: Option<Later>,
-    #[serde(default, rename = "tcp")]
-    _tcp: Option<Later>,
-    #[serde(default, rename = "query")]
-    _query: Option<Later>,
-    #[serde(default, rename = "addresses")]
-    _addresses: Option<Later>,
-    #[serde(default, rename = "ca")]
-    _ca: Option<Later>,
-    #[serde(default, rename = "proxy")]
-    _proxy: Option<Later>,
-    #[serde(default, rename = "secret")]
-    _secret: Option<Later>,
-    #[serde(default, rename = "place")]
-    _place: Option<Later>,
+    pub(crate) http: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(crate) tcp: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(crate) query: Option<Vec<String>>,
+    pub(crate) addresses: Option<Vec<String>>,
+    pub(crate) ca: Option<String>,
+    pub(crate) proxy: Option<String>,
+    pub(crate) secret: Option<Secret>,
+    pub(crate) place: Option<Spanned<Name>>,
+}
+
+/// A secret that the host puts into requests. Where it is read is not for guests.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Secret {
+    #[serde(rename = "header")]
+    _header: String,
+    #[serde(rename = "prefix")]
+    _prefix: Option<String>,
+    pub(crate) env: Option<String>,
+    pub(crate) file: Option<String>,
 }
 
 /// Where a folder grant's folder is.
@@ -143,10 +147,70 @@ pub(crate) struct Capability {
     pub(crate) argument: Option<BTreeMap<Spanned<String>, Spanned<toml::Value>>>,
     #[serde(default)]
     pub(crate) limits: Limits,
-    #[serde(default, rename = "endorse")]
-    _endorse: Option<Later>,
-    #[serde(default, rename = "approve")]
-    _approve: Option<Later>,
+    #[serde(default)]
+    pub(crate) endorse: Vec<Spanned<Endorsement>>,
+    pub(crate) approve: Option<Approve>,
+}
+
+/// A part of an output that is let through without its origins.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Endorsement {
+    pub(crate) at: Spanned<String>,
+    pub(crate) drop: Vec<Spanned<Name>>,
+    pub(crate) because: Spanned<String>,
+    #[serde(flatten)]
+    pub(crate) schema: toml::Table,
+}
+
+/// Whether a person is asked before a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Approve {
+    Never,
+    Each,
+}
+
+/// What must hold for every plan.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Prove {
+    #[serde(default)]
+    pub(crate) never: Vec<Spanned<String>>,
+}
+
+/// A plan with the verdict that it must get.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Test {
+    pub(crate) plan: Spanned<String>,
+    pub(crate) verdict: TestVerdict,
+    pub(crate) rule: Option<String>,
+    pub(crate) task: Option<Spanned<Name>>,
+    #[serde(default)]
+    pub(crate) input: BTreeMap<String, String>,
+}
+
+/// A verdict that a test expects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TestVerdict {
+    /// The plan passes.
+    Accepted,
+    /// A rule refuses it.
+    Refused,
+    /// No rule refuses it, and a person has to be asked.
+    NeedsApproval,
+}
+
+/// A part of the policy for one kind of run.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Task {
+    pub(crate) only: Option<Vec<Spanned<Name>>>,
+    #[serde(default)]
+    pub(crate) calls: Table<i64>,
+    #[serde(default)]
+    pub(crate) input: Table<toml::Value>,
 }
 
 /// The part of a capability that comes with a built-in.
@@ -199,12 +263,12 @@ pub(crate) struct Planner {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Plan {
     pub(crate) steps: Option<Spanned<i64>>,
-    #[serde(default, rename = "before")]
-    _before: Option<Later>,
-    #[serde(default, rename = "after")]
-    _after: Option<Later>,
-    #[serde(default, rename = "strict")]
-    _strict: Option<Later>,
+    #[serde(default)]
+    pub(crate) before: Vec<Spanned<[Spanned<Name>; 2]>>,
+    #[serde(default)]
+    pub(crate) after: Vec<Spanned<[Spanned<Name>; 2]>>,
+    #[serde(default)]
+    pub(crate) strict: bool,
 }
 
 /// A key of the policy language that this version does not enforce, and so does not accept.
@@ -227,6 +291,21 @@ pub struct NamedFile {
     pub path: String,
     /// The digest that the policy pins.
     pub digest: Option<String>,
+    /// Where the policy says so.
+    pub span: Range<usize>,
+}
+
+/// A folder that a policy grants.
+#[derive(Clone, Debug)]
+pub struct NamedFolder {
+    /// The grant's name.
+    pub grant: Name,
+    /// Where the folder is.
+    pub folder: Folder,
+    /// Whether files can be written through it.
+    pub writes: bool,
+    /// Whether it is made where it is missing.
+    pub create: bool,
     /// Where the policy says so.
     pub span: Range<usize>,
 }
@@ -285,9 +364,29 @@ impl Document {
         components.filter_map(|component| Some((pick(component.get_ref())?, component.span()))).collect()
     }
 
+    /// The folders that are granted, each with its place.
+    pub fn folders(&self) -> Vec<NamedFolder> {
+        let folder = |(name, grant): (&Spanned<Name>, &Spanned<Grant>)| {
+            let grant = grant.get_ref();
+            Some(NamedFolder {
+                grant: name.get_ref().clone(),
+                folder: grant.dir.as_ref()?.get_ref().clone(),
+                writes: grant.access == Some(Access::Write),
+                create: grant.create,
+                span: name.span(),
+            })
+        };
+        self.root.grant.iter().filter_map(folder).collect()
+    }
+
     /// Where the grant `name` is.
     pub fn grant_span(&self, name: &Name) -> Range<usize> {
         self.root.grant.keys().find(|key| key.get_ref() == name).map_or(0..0, Spanned::span)
+    }
+
+    /// The plans of the policy's tests, each with its place.
+    pub fn test_plans(&self) -> Vec<(&str, Range<usize>)> {
+        self.root.test.iter().map(|test| (test.get_ref().plan.get_ref().as_str(), test.get_ref().plan.span())).collect()
     }
 
     /// The policy's name.

@@ -38,10 +38,16 @@ pub struct ReadyStep {
     pub label: Label,
 }
 
-/// An output that is not what the policy says it is.
+/// An output that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct OutputFault(String);
+pub enum OutputFault {
+    /// It is not of its type, or no JSON where JSON is promised: the step has failed.
+    #[error("{0}")]
+    Failed(String),
+    /// A part that the policy endorses is outside what it endorses: the run halts.
+    #[error("{}", .0.message)]
+    Halted(Box<Violation>),
+}
 
 impl Execution {
     /// Starts a plan in the session that it was checked against.
@@ -90,9 +96,15 @@ impl Execution {
     /// An output of another type, over its limit, or that is no JSON where JSON is promised. The step has then failed.
     pub fn done(&mut self, step: &ReadyStep, output: Value, written: u64, files: u64) -> Result<Value, OutputFault> {
         let policy = &self.plan.policy;
+        let endorses = self.plan.steps.get(step.index).is_some_and(|step| step.endorses);
         let taken = match policy.capabilities.get(&step.capability) {
-            Some(capability) => take_output(capability, output),
-            None => Err(OutputFault("the policy has no such capability".to_owned())),
+            Some(capability) => take_output(capability, output).and_then(|output| {
+                if endorses {
+                    endorsed(capability, step, &output)?;
+                }
+                Ok(output)
+            }),
+            None => Err(OutputFault::Failed("the policy has no such capability".to_owned())),
         };
         self.end(step, taken.as_ref().ok().cloned(), written, files);
         taken
@@ -122,7 +134,8 @@ impl Execution {
 
     fn end(&mut self, step: &ReadyStep, value: Option<Value>, written: u64, files: u64) {
         let ty = self.plan.policy.capabilities.get(&step.capability).and_then(|capability| capability.output.clone());
-        let past = PastStep { ty, label: step.label.clone(), value };
+        let endorses = self.plan.steps.get(step.index).is_some_and(|step| step.endorses);
+        let past = PastStep { capability: step.capability.clone(), ty, label: step.label.clone(), endorses, value };
         self.session.end_step(step.id.clone(), past, written, files);
     }
 }
@@ -162,7 +175,7 @@ fn resolve(
     for violation in violations.since(0) {
         violation.step = Some(step.id.to_string());
     }
-    Refusal::of(violations)?;
+    Refusal::of(violations, Vec::new())?;
     let arguments = capability.parameters.iter().map(|parameter| {
         let argument = capability.arguments.get(&parameter.name);
         let value = given.get(&parameter.name).cloned().unwrap_or(Value::Null);
@@ -204,7 +217,7 @@ fn take_output(capability: &Capability, output: Value) -> Result<Value, OutputFa
         && let Err(faults) = ty.check(&output)
     {
         let faults: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
-        return Err(OutputFault(format!("the output is no {ty}: {}", faults.join("; "))));
+        return Err(OutputFault::Failed(format!("the output is no {ty}: {}", faults.join("; "))));
     }
     if !capability.output_is_json {
         return Ok(output);
@@ -215,8 +228,23 @@ fn take_output(capability: &Capability, output: Value) -> Result<Value, OutputFa
     json::read(text.as_bytes(), bounds).map_err(|faults| {
         let faults: Vec<String> =
             faults.into_iter().map(|fault| format!("{} (at `{}`)", fault.message, fault.at)).collect();
-        OutputFault(format!("the output is not the JSON that the policy expects: {}", faults.join("; ")))
+        OutputFault::Failed(format!("the output is not the JSON that the policy expects: {}", faults.join("; ")))
     })
+}
+
+/// Rule 9: what is let through without its origins is what the policy says it is.
+fn endorsed(capability: &Capability, step: &ReadyStep, output: &Value) -> Result<(), OutputFault> {
+    for endorsement in &capability.endorsements {
+        let fits = |value: &Value| capability.output_part_fits(endorsement, value);
+        if !endorsement.values(output).is_some_and(|values| values.into_iter().all(fits)) {
+            let message = format!("the output of `{}` is outside what the policy endorses of it", step.id);
+            let violation = Violation::at_step("endorse.schema", &step.id, step.index, message)
+                .help("look at what it read: the policy's `endorse` says which values it vouches for")
+                .line(endorsement.line);
+            return Err(OutputFault::Halted(Box::new(violation)));
+        }
+    }
+    Ok(())
 }
 
 /// The deepest nesting of JSON that a step puts out. Below serde_json's own bound of 128.

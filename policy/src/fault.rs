@@ -6,6 +6,7 @@ use std::ops::Range;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::approval::Question;
 use crate::json::{with_index, with_key};
 use crate::name::Name;
 
@@ -106,26 +107,31 @@ impl Violations {
     }
 }
 
-/// A plan that is refused: every violation, and nothing of it has run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
+/// A plan that may not run: every violation; or, where there is none, what a person has to be asked. Nothing of it has run.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// INVARIANT: never empty.
+    /// INVARIANT: one of the two is not empty.
     violations: Vec<Violation>,
+    questions: Vec<Question>,
 }
 
 impl Refusal {
     /// A refusal, where there is anything to refuse.
-    pub(crate) fn of(violations: Violations) -> Result<(), Self> {
+    pub(crate) fn of(violations: Violations, questions: Vec<Question>) -> Result<(), Self> {
         let Violations { mut found, more } = violations;
-        if found.is_empty() {
+        if found.is_empty() && questions.is_empty() {
             return Ok(());
         }
         if more > 0 {
             let message = format!("{more} more violations are not listed");
             found.push(Violation::new("plan.more", "", message).help("mend these first"));
         }
-        Err(Self { violations: found })
+        Err(Self { violations: found, questions })
+    }
+
+    /// What a person has to be asked. Where there is anything, no rule refuses the plan.
+    pub fn questions(&self) -> &[Question] {
+        &self.questions
     }
 
     /// Every violation, in the order of the plan.
@@ -136,15 +142,15 @@ impl Refusal {
 
 impl From<Violation> for Refusal {
     fn from(violation: Violation) -> Self {
-        Self { violations: vec![violation] }
+        Self { violations: vec![violation], questions: Vec::new() }
     }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let texts: Vec<String> =
-            self.violations.iter().map(|v| format!("{} ({} at {})", v.message, v.rule, v.at)).collect();
-        f.write_str(&texts.join("; "))
+        let violations = self.violations.iter().map(|v| format!("{} ({} at {})", v.message, v.rule, v.at));
+        let questions = self.questions.iter().map(|q| format!("a person has to be asked about {}", q.at));
+        f.write_str(&violations.chain(questions).collect::<Vec<_>>().join("; "))
     }
 }
 

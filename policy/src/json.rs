@@ -286,6 +286,11 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
     }
 }
 
+/// The tokens of a JSON pointer, unescaped (RFC 6901).
+pub fn tokens(pointer: &str) -> Vec<String> {
+    pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect()
+}
+
 /// Appends an object's key to a JSON pointer (RFC 6901).
 pub fn push_key(pointer: &mut String, key: &str) {
     pointer.push('/');

@@ -66,6 +66,7 @@ pub(crate) fn array<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
 pub(crate) enum Origin {
     Policy,
     User,
+    Task,
     Planner,
     File,
 }
@@ -75,6 +76,7 @@ impl Origin {
         let text = match self {
             Self::Policy => "policy",
             Self::User => "user",
+            Self::Task => "task",
             Self::Planner => "planner",
             Self::File => "file",
         };
@@ -89,6 +91,13 @@ pub enum Admitted {
     Any,
     /// These origins and no others.
     Only(BTreeSet<Name>),
+}
+
+/// Who may choose a value: at once, and once a person has said so.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choosers<'s> {
+    pub(crate) from: &'s Admitted,
+    pub(crate) ask: &'s BTreeSet<Name>,
 }
 
 impl Default for Admitted {

@@ -2,8 +2,9 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The most characters a name may have.
 const NAME_CHARS_MAX: usize = 64;
@@ -11,9 +12,10 @@ const NAME_CHARS_MAX: usize = 64;
 /// A name of the grammar `[a-z][a-z0-9_-]{0,63}`.
 ///
 /// ASCII alone, so that no two names look alike: a Cyrillic `а` is no letter here.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct Name(String);
+///
+/// Shared, since labels are sets of names, and every value has one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(Arc<str>);
 
 /// A text that is no [`Name`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +35,7 @@ impl Name {
         let starts = bytes.next().is_some_and(|b| b.is_ascii_lowercase());
         let goes_on = bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-');
         if starts && goes_on && text.len() <= NAME_CHARS_MAX {
-            Ok(Self(text.to_owned()))
+            Ok(Self(text.into()))
         } else {
             Err(NameError(text.chars().take(NAME_CHARS_MAX).collect()))
         }
@@ -42,7 +44,7 @@ impl Name {
     /// A name that this crate itself writes down, and so is known to be one.
     pub(crate) fn builtin(text: &'static str) -> Self {
         debug_assert!(Self::new(text).is_ok(), "{text}");
-        Self(text.to_owned())
+        Self(text.into())
     }
 
     /// The name as text.
@@ -60,6 +62,12 @@ impl fmt::Display for Name {
 impl Borrow<str> for Name {
     fn borrow(&self) -> &str {
         &self.0
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

@@ -77,7 +77,7 @@ impl Plan {
                 None
             }
         };
-        Refusal::of(reading.violations)?;
+        Refusal::of(reading.violations, Vec::new())?;
         plan.ok_or_else(|| Violation::new("plan.syntax", "", "the text is no plan").into())
     }
 }

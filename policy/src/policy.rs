@@ -3,12 +3,55 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalogue::{Component, Function, Signature};
-use crate::document::{Access, Defaults, Folder};
+use crate::document::{Access, Defaults, Folder, TestVerdict};
+use crate::endorsement::Endorsement;
+use crate::flow::Flows;
 use crate::label::Label;
 use crate::limits::Limits;
 use crate::name::Name;
+use crate::narrow::{Narrowing, Task};
+use crate::proof::Never;
 use crate::schema::Schema;
 use crate::types::{Field, Type};
+
+/// What a session may do in which order.
+#[derive(Debug, Default)]
+pub struct Order {
+    /// The right one needs an earlier left one.
+    pub before: Vec<Ordered>,
+    /// Once the left one has started, the right one may not.
+    pub after: Vec<Ordered>,
+    /// Whether a sink must accept the secrecy of every earlier step too.
+    pub strict: bool,
+}
+
+/// Two capabilities in their order.
+#[derive(Debug)]
+pub struct Ordered {
+    /// The left one.
+    pub first: Name,
+    /// The right one.
+    pub second: Name,
+    /// The line that says so.
+    pub line: usize,
+}
+
+/// A plan with the verdict that it must get, whenever the policy is used.
+#[derive(Clone, Debug)]
+pub struct Test {
+    /// Its plan's file, from the policy's folder.
+    pub plan: String,
+    /// The verdict.
+    pub verdict: TestVerdict,
+    /// The rule that refuses it, where the test says so.
+    pub rule: Option<String>,
+    /// The task that the policy is narrowed to.
+    pub task: Option<Name>,
+    /// The inputs that are bound.
+    pub input: BTreeMap<String, String>,
+    /// The line of the test.
+    pub line: usize,
+}
 
 /// A policy that has loaded: every name in it is known, every schema fits its type, every import is granted.
 #[derive(Debug)]
@@ -31,29 +74,70 @@ pub struct Policy {
     pub steps_max: u64,
     /// The line of that bound, where the policy gives one.
     pub(crate) steps_line: Option<usize>,
+    /// What comes before what.
+    pub order: Order,
+    /// What can flow where, over all plans.
+    pub flows: Flows,
+    /// What is proved to hold for all plans.
+    pub proved: Vec<Never>,
+    /// The policy's own tests.
+    pub tests: Vec<Test>,
+    /// What a run can be narrowed to.
+    pub tasks: BTreeMap<Name, Task>,
+    /// What it is narrowed to, for a run of a part of it.
+    pub narrowing: Narrowing,
+    /// What its author should look at: line and text.
+    pub warnings: Vec<(usize, String)>,
+}
+
+/// Something outside that is granted.
+#[derive(Debug)]
+pub struct Grant {
+    /// What it is.
+    pub target: Target,
+    /// What the policy calls the place that it is a part of.
+    pub place: Option<Name>,
+    /// The label that it gives what is read through it. What can be written there besides is in [`Flows`].
+    pub label: Label,
+    /// The secrecy that may be sent there.
+    pub accepts: BTreeSet<Name>,
+    /// The line of its name.
+    pub line: usize,
+}
+
+/// What a grant is for.
+#[derive(Debug)]
+pub enum Target {
+    /// A folder.
+    Folder(FolderGrant),
+    /// Hosts on the network.
+    Hosts(HostGrant),
 }
 
 /// A folder that is granted.
 #[derive(Debug)]
-pub struct Grant {
+pub struct FolderGrant {
     /// Where it is.
     pub folder: Folder,
     /// What may be done in it.
     pub access: Access,
-    /// Whether a missing folder is made.
-    pub create: bool,
     /// Whether names that start with a dot may be written.
     pub dotfiles: bool,
     /// Globs of the files that may be written; `None` is any.
     pub files: Option<Vec<String>>,
     /// Where the guest sees it, when the policy says so.
     pub mount: Option<String>,
-    /// What is read through it carries this label.
-    pub label: Label,
-    /// The secrecy that may be written into it, its own besides.
-    pub accepts: BTreeSet<Name>,
-    /// The line of its name.
-    pub line: usize,
+}
+
+/// Hosts that are granted. This version decides on plans that use them, and runs none.
+#[derive(Debug)]
+pub struct HostGrant {
+    /// Requests, each as `METHOD URL`.
+    pub http: Vec<String>,
+    /// Addresses with ports.
+    pub tcp: Vec<String>,
+    /// The hosts of all of them.
+    pub hosts: BTreeSet<String>,
 }
 
 /// A function of a component that plans may call.
@@ -85,6 +169,10 @@ pub struct Capability {
     pub arguments: BTreeMap<String, Argument>,
     /// Its limits.
     pub limits: Limits,
+    /// Parts of its output that are let through without their origins.
+    pub endorsements: Vec<Endorsement>,
+    /// Whether a person is asked before each call.
+    pub asks: bool,
     /// The line of its name.
     pub line: usize,
     pub(crate) calls_line: Option<usize>,
@@ -110,6 +198,8 @@ pub struct Input {
     pub secrecy: BTreeSet<Name>,
     /// Its origin, where the policy gives one; `user`, or `file`, otherwise.
     pub origin: Option<BTreeSet<Name>>,
+    /// What the task besides allows it to be.
+    pub(crate) narrowed: Vec<Schema>,
     /// The line of its name.
     pub line: usize,
 }
@@ -124,9 +214,30 @@ pub struct Planner {
 }
 
 impl Grant {
+    /// The folder that it grants, where it grants one.
+    pub fn folder(&self) -> Option<&FolderGrant> {
+        match &self.target {
+            Target::Folder(folder) => Some(folder),
+            Target::Hosts(_) => None,
+        }
+    }
+
     /// Whether files can be written through it.
     pub fn writes(&self) -> bool {
-        self.access == Access::Write
+        self.folder().is_some_and(|folder| folder.access == Access::Write)
+    }
+
+    /// Whether anything can leave through it: a folder that can be written, or any host, since a request tells.
+    pub fn is_sink(&self) -> bool {
+        self.writes() || matches!(self.target, Target::Hosts(_))
+    }
+
+    /// The secrecy that may be sent there. A folder accepts its own; a host must name it, since it may have many tenants.
+    pub fn accepted(&self) -> BTreeSet<Name> {
+        match self.target {
+            Target::Folder(_) => self.accepts.union(&self.label.secrecy).cloned().collect(),
+            Target::Hosts(_) => self.accepts.clone(),
+        }
     }
 }
 
@@ -134,21 +245,31 @@ impl Capability {
     /// Where the guest sees the folder of each grant, with the grant's name.
     ///
     /// The only folder is `/`; of several, each is `/<grant>`; `mount` overrides.
-    pub fn mounts<'p>(&'p self, grants: &'p BTreeMap<Name, Grant>) -> Vec<(&'p Name, &'p Grant, String)> {
-        let several = self.grants.len() > 1;
+    pub fn mounts<'p>(&'p self, grants: &'p BTreeMap<Name, Grant>) -> Vec<(&'p Name, &'p FolderGrant, String)> {
         let grants = self.grants.iter().filter_map(|name| grants.get_key_value(name));
-        grants
-            .map(|(name, grant)| {
+        let folders: Vec<_> = grants.filter_map(|(name, grant)| Some((name, grant.folder()?))).collect();
+        let several = folders.len() > 1;
+        folders
+            .into_iter()
+            .map(|(name, folder)| {
                 let place =
-                    grant.mount.clone().unwrap_or_else(|| if several { format!("/{name}") } else { "/".to_owned() });
-                (name, grant, place)
+                    folder.mount.clone().unwrap_or_else(|| if several { format!("/{name}") } else { "/".to_owned() });
+                (name, folder, place)
             })
             .collect()
     }
 
+    /// Whether a value is what an endorsement of its output vouches for.
+    pub(crate) fn output_part_fits(&self, endorsement: &Endorsement, value: &serde_json::Value) -> bool {
+        let at: Vec<String> =
+            endorsement.at.iter().map(|token| if token == "*" { "0" } else { token }.to_owned()).collect();
+        let part = self.output.as_ref().and_then(|output| output.part(&at));
+        part.is_some_and(|ty| endorsement.schema.narrows(&ty, value).is_ok())
+    }
+
     /// Whether a step of it can change anything outside its own store.
     pub fn has_effects(&self, policy: &Policy) -> bool {
-        self.grants.iter().filter_map(|name| policy.grants.get(name)).any(Grant::writes)
+        self.grants.iter().filter_map(|name| policy.grants.get(name)).any(Grant::is_sink)
     }
 }
 

@@ -6,7 +6,7 @@ use jsonschema::{Keyword, PatternOptions, ValidationError, Validator};
 use serde_json::{Map, Value, json};
 
 use crate::json::with_key;
-use crate::label::{Admitted, BUILT_IN_ORIGINS};
+use crate::label::{Admitted, BUILT_IN_ORIGINS, Choosers};
 use crate::name::Name;
 use crate::path;
 use crate::types::Type;
@@ -27,6 +27,8 @@ pub struct Schema {
     pub input: Option<Name>,
     /// Who may choose the value; the nearest counts.
     pub from: Option<Admitted>,
+    /// Whose choice a person is asked about, besides `from`.
+    pub ask: BTreeSet<Name>,
     /// Whether the value is a path inside a grant.
     pub is_path: bool,
     /// Whether the number of items is fixed.
@@ -97,7 +99,7 @@ impl Schema {
         let mut schema = Self::default();
         for (keyword, value) in table {
             schema.keyword(keyword, value).map_err(|why| format!("`{keyword}`: {why}"))?;
-            if !matches!(keyword.as_str(), "from" | "input") {
+            if !matches!(keyword.as_str(), "from" | "ask" | "input") {
                 schema.written.insert(keyword.clone(), to_json(value)?);
             }
         }
@@ -107,6 +109,9 @@ impl Schema {
         }
         if schema.constant.is_some() && schema.from.is_some() {
             return Err("`const` fixes the value, so nobody chooses it: `from` has no meaning beside it".to_owned());
+        }
+        if !schema.ask.is_empty() && (schema.constant.is_some() || schema.from == Some(Admitted::Any)) {
+            return Err("`ask` is for origins that `from` does not admit".to_owned());
         }
         let implied = schema.implied_type()?;
         schema.json_type = match (schema.json_type, implied) {
@@ -176,6 +181,10 @@ impl Schema {
                 }
             }
             "from" => self.from = Some(admitted(value)?),
+            "ask" => match admitted(value)? {
+                Admitted::Only(origins) => self.ask = origins,
+                Admitted::Any => return Err("an origin each: nobody can answer for \"any\"".to_owned()),
+            },
             "input" => {
                 let name = value.as_str().ok_or("an input's name is wanted")?;
                 self.input = Some(Name::new(name).map_err(|error| error.to_string())?);
@@ -183,7 +192,7 @@ impl Schema {
             _ => {
                 return Err(
                     "there is no such keyword; there are type, enum, const, pattern, format, minLength, maxLength, \
-                     minimum, maximum, items, minItems, maxItems, properties, maxBytes, from and input"
+                     minimum, maximum, items, minItems, maxItems, properties, maxBytes, from, ask and input"
                         .to_owned(),
                 );
             }
@@ -220,6 +229,25 @@ impl Schema {
         let bound = |keyword: &str| self.written.get(keyword).and_then(Value::as_u64);
         let count = count as u64;
         bound("minItems").is_none_or(|least| count >= least) && bound("maxItems").is_none_or(|most| count <= most)
+    }
+
+    /// Who may choose the value, where `outer` may choose what it is in. The nearest `from` counts, and the nearest `ask`.
+    pub(crate) fn choosers<'s>(&'s self, outer: Choosers<'s>) -> Choosers<'s> {
+        Choosers {
+            from: self.from.as_ref().unwrap_or(outer.from),
+            ask: if self.from.is_some() || !self.ask.is_empty() { &self.ask } else { outer.ask },
+        }
+    }
+
+    /// Who may choose each part below, where somebody else does.
+    pub(crate) fn choosers_below<'s>(&'s self, own: Choosers<'s>, below: &mut Vec<Choosers<'s>>) {
+        for schema in self.items.as_deref().into_iter().chain(self.properties.values()) {
+            let choosers = schema.choosers(own);
+            if choosers.from != own.from || choosers.ask != own.ask {
+                below.push(choosers);
+            }
+            schema.choosers_below(choosers, below);
+        }
     }
 
     /// Whether the policy fixes the value, or a part of it.
@@ -387,9 +415,11 @@ fn admitted(value: &toml::Value) -> Result<Admitted, String> {
 pub(crate) fn named_origins(schema: &Schema) -> Vec<Name> {
     let mut found = Vec::new();
     schema.visit("", &mut |_, schema| {
-        if let Some(Admitted::Only(names)) = &schema.from {
-            found.extend(names.iter().filter(|name| !BUILT_IN_ORIGINS.contains(&name.as_str())).cloned());
-        }
+        let from = match &schema.from {
+            Some(Admitted::Only(names)) => names.iter(),
+            _ => Default::default(),
+        };
+        found.extend(from.chain(&schema.ask).filter(|name| !BUILT_IN_ORIGINS.contains(&name.as_str())).cloned());
     });
     found
 }

@@ -1,16 +1,17 @@
 //! A session: what is given and what has happened, as one value that only grows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::approval::Approval;
 use crate::fault::Violation;
 use crate::json::{self, Bounds};
 use crate::label::{Label, Origin};
 use crate::name::Name;
-use crate::policy::Policy;
+use crate::policy::{Input, Policy};
 use crate::schema::JsonType;
 use crate::types::Type;
 
@@ -24,6 +25,12 @@ pub struct Session {
     pub(crate) steps_started: u64,
     pub(crate) written: u64,
     pub(crate) files: u64,
+    /// What the planner has been shown: its choices from then on can tell it, and be steered by it (rule 7).
+    pub(crate) context: Label,
+    /// The secrecy of all steps.
+    pub(crate) secrecy: BTreeSet<Name>,
+    /// A person's answers. They are no part of the digest, which they are bound to.
+    pub(crate) approvals: Vec<Approval>,
     /// Digest of all of the above. INVARIANT: changed by everything that changes them.
     state: [u8; 32],
 }
@@ -46,13 +53,41 @@ pub struct Bound {
     pub label: Label,
 }
 
+/// What the planner gets to know of a step (rules 7 and 8).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Disclosure {
+    /// Its output, or that it failed: the capability is one that it is shown.
+    Shown(Option<Value>),
+    /// Whether it succeeded, and the type of what it put out.
+    Handle {
+        /// Whether it succeeded.
+        succeeded: bool,
+        /// The type, as far as it is known before any run.
+        ty: Option<Type>,
+    },
+    /// The type of what it puts out, and nothing of what happened.
+    Silent(Option<Type>),
+}
+
 /// A step that has run.
 #[derive(Debug)]
 pub(crate) struct PastStep {
+    pub(crate) capability: Name,
     pub(crate) ty: Option<Type>,
     pub(crate) label: Label,
+    /// Whether nobody but the policy and the user chose its arguments, so that its endorsements count.
+    pub(crate) endorses: bool,
     /// `None` when the step failed.
     pub(crate) value: Option<Value>,
+}
+
+impl Input {
+    /// What a value carries that is bound to it.
+    pub(crate) fn label(&self, from_file: bool) -> Label {
+        let origin = if from_file { Origin::File } else { Origin::User };
+        let origin = self.origin.clone().unwrap_or_else(|| Label::of(origin).origin);
+        Label { secrecy: self.secrecy.clone(), origin }
+    }
 }
 
 impl Session {
@@ -73,19 +108,86 @@ impl Session {
         if !violations.is_empty() {
             return Err(violations);
         }
-        let mut session = Self {
-            policy: policy.digest.clone(),
-            inputs,
+        let mut session = Self::empty(policy);
+        session.inputs = inputs;
+        let opened = serde_json::to_vec(&(&session.policy, &session.inputs)).unwrap_or_default();
+        session.grow(&[b"open", &opened]);
+        Ok(session)
+    }
+
+    fn empty(policy: &Policy) -> Self {
+        Self {
+            policy: policy.identity(),
+            inputs: BTreeMap::new(),
             steps: BTreeMap::new(),
             calls: BTreeMap::new(),
             steps_started: 0,
             written: 0,
             files: 0,
+            context: Label::default(),
+            secrecy: BTreeSet::new(),
+            approvals: Vec::new(),
             state: [0; 32],
+        }
+    }
+
+    /// The session of a planner that remembers what earlier sessions have shown it.
+    #[must_use]
+    pub fn with_context(mut self, context: Label) -> Self {
+        self.join_context(&context);
+        self
+    }
+
+    /// What the planner has been shown.
+    pub fn context(&self) -> &Label {
+        &self.context
+    }
+
+    /// Takes a person's answer. It counts for the one step that it is bound to, until it expires.
+    pub fn approve(&mut self, approval: Approval) {
+        self.approvals.push(approval);
+    }
+
+    /// What the planner may know of a step that has run; what it gets to know joins the context.
+    ///
+    /// `None` where there is no such step.
+    pub fn disclose(&mut self, policy: &Policy, step: &Name) -> Option<Disclosure> {
+        let past = self.steps.get(step)?;
+        let accepts = &policy.planner.accepts;
+        let silent = policy.order.strict && !self.secrecy.is_subset(accepts);
+        if silent || !past.label.secrecy.is_subset(accepts) {
+            return Some(Disclosure::Silent(past.ty.clone()));
+        }
+        let disclosure = if policy.planner.shows.contains(&past.capability) {
+            Disclosure::Shown(past.value.clone())
+        } else {
+            Disclosure::Handle { succeeded: past.value.is_some(), ty: past.ty.clone() }
         };
-        let opened = serde_json::to_vec(&(&session.policy, &session.inputs)).unwrap_or_default();
-        session.grow(&[b"open", &opened]);
-        Ok(session)
+        let label = past.label.clone();
+        self.join_context(&label);
+        Some(disclosure)
+    }
+
+    /// Whether a step of the capability is done.
+    pub(crate) fn has_done(&self, capability: &Name) -> bool {
+        self.steps.values().any(|past| past.value.is_some() && past.capability == *capability)
+    }
+
+    fn join_context(&mut self, label: &Label) {
+        self.context.join(label);
+        let context = serde_json::to_vec(&self.context).unwrap_or_default();
+        self.grow(&[b"context", &context]);
+    }
+
+    /// A session in which every input is bound to something that its schema allows, as far as that can be found.
+    pub(crate) fn supposing(policy: &Policy) -> Self {
+        let mut session = Self::empty(policy);
+        for (name, input) in &policy.inputs {
+            let ty = crate::flow::input_type(&input.schema);
+            let value = crate::counterexample::sample(&ty, &input.schema).unwrap_or_default();
+            session.inputs.insert(name.clone(), Bound { value, label: input.label(false) });
+        }
+        session
     }
 
     /// The inputs that are bound.
@@ -116,6 +218,7 @@ impl Session {
             &self.written.to_be_bytes(),
             &self.files.to_be_bytes(),
         ]);
+        self.secrecy.extend(past.label.secrecy.iter().cloned());
         self.steps.insert(id, past);
     }
 
@@ -160,7 +263,9 @@ fn bind(policy: &Policy, name: &str, given: Given) -> Result<(Name, Bound), Vec<
         let message = format!("the input `{name}` is over {} bytes", policy.limits.argument_bytes);
         return Err(refuse("limit.argument-bytes", message, "the policy's `[limits] argument-bytes` bounds it"));
     }
-    if let Err(faults) = input.schema.validate(&value) {
+    let schemas = std::iter::once(&input.schema).chain(&input.narrowed);
+    let faults: Vec<_> = schemas.filter_map(|schema| schema.validate(&value).err()).flatten().collect();
+    if !faults.is_empty() {
         let violations = faults.into_iter().map(|fault| {
             Violation::new("input.schema", "", format!("the input `{name}`: {}", fault.message))
                 .help("the policy's schema for this input refuses it")
@@ -168,7 +273,5 @@ fn bind(policy: &Policy, name: &str, given: Given) -> Result<(Name, Bound), Vec<
         });
         return Err(violations.collect());
     }
-    let origin = if given.from_file { Origin::File } else { Origin::User };
-    let origin = input.origin.clone().unwrap_or_else(|| Label::of(origin).origin);
-    Ok((name.clone(), Bound { value, label: Label { secrecy: input.secrecy.clone(), origin } }))
+    Ok((name.clone(), Bound { value, label: input.label(given.from_file) }))
 }

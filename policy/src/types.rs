@@ -216,6 +216,30 @@ impl Type {
         }
     }
 
+    /// The type of what is there where it is an option, and any other type itself.
+    pub fn some(&self) -> &Self {
+        match self {
+            Self::Option(some) => some,
+            ty => ty,
+        }
+    }
+
+    /// Itself and the types of all its parts, as a JSON pointer can name them.
+    pub(crate) fn subterms(&self) -> Vec<&Self> {
+        let mut all = vec![self];
+        let below: Vec<&Self> = match self {
+            Self::List(item) | Self::Option(item) => vec![item],
+            Self::Tuple(items) => items.iter().collect(),
+            Self::Record(fields) => fields.iter().map(|field| &field.ty).collect(),
+            // A part may be of another type, which only the running step knows; a flag and a tag are text.
+            Self::Variant(_) | Self::Flags(_) => vec![&Self::Json],
+            Self::Result(ok, err) => [ok, err].into_iter().flatten().map(|side| &**side).collect(),
+            _ => Vec::new(),
+        };
+        all.extend(below.into_iter().flat_map(Self::subterms));
+        all
+    }
+
     /// The value with the integers that JSON carries in strings as numbers, so that bounds on numbers hold for all of them.
     pub(crate) fn numeric(&self, value: &Value) -> Value {
         match (self, value) {

@@ -62,6 +62,7 @@ fn catalogue() -> Catalogue {
             component("mail", vec![text("mail")], None),
             component("tag", vec![field("tags", Type::List(Box::new(Type::String)))], Some(Type::String)),
         ]),
+        ..Default::default()
     }
 }
 

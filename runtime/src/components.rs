@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use claw_capabilities::{BUILTINS, builtin};
 use claw_policy::catalogue::Component;
-use claw_policy::{Catalogue, Document, LoadError};
+use claw_policy::{Document, LoadError};
 
 use crate::cache::{Cache, Compiled};
 use crate::host::authority;
@@ -172,10 +172,9 @@ impl Compiler<'_> {
 }
 
 impl Components {
-    /// What is known of them, for the policy.
-    pub fn catalogue(&self) -> Catalogue {
-        let components = self.compiled.iter().map(|(name, compiled)| (name.clone(), compiled.component.clone()));
-        Catalogue { components: components.collect() }
+    /// What is known of each, by the text that names it in the policy.
+    pub fn known(&self) -> BTreeMap<String, Component> {
+        self.compiled.iter().map(|(name, compiled)| (name.clone(), compiled.component.clone())).collect()
     }
 
     /// The component files, which nothing that is granted may change.

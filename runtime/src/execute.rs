@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use claw_audit::{Record, RecordError, Status, Usage};
-use claw_policy::{Capability, Execution, Name, Policy, ReadyStep, Refusal, Session, ValidatedPlan, Violation};
+use claw_policy::{
+    Access, Capability, Execution, Name, OutputFault, Policy, ReadyStep, Refusal, Session, ValidatedPlan, Violation,
+};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -213,7 +215,10 @@ impl Runtime {
                 let ending = match result {
                     Ok(output) => match execution.done(ready, output, usage.written, usage.files) {
                         Ok(output) => Ending::Done(output),
-                        Err(fault) => Ending::Failed(reason("output", fault.to_string())),
+                        Err(OutputFault::Failed(why)) => Ending::Failed(reason("output", why)),
+                        Err(OutputFault::Halted(violation)) => {
+                            Ending::Halted(reason(violation.rule, violation.message.clone()), *violation)
+                        }
                     },
                     Err(failure) => {
                         execution.failed(ready, usage.written, usage.files);
@@ -284,7 +289,7 @@ fn preparation(policy: &Policy, capability: &Capability, name: &Name, folders: &
         Some(FolderUse {
             descriptor: folders.position(grant_name)?,
             guest_path,
-            write: grant.writes(),
+            write: grant.access == Access::Write,
             dotfiles: grant.dotfiles,
             files: grant.files.clone(),
         })

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use cap_std::fs::{Dir, MetadataExt as _};
-use claw_policy::{Document, Folder, LoadError, Name, Policy};
+use claw_policy::{Document, Folder, LoadError, Name};
 
 /// Everything that names of folders are resolved against.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct Places {
 #[derive(Debug, Default)]
 pub struct Folders {
     opened: Vec<(Name, Opened)>,
+    /// Folders that only a run makes, and where they will be.
+    missing: Vec<(Name, PathBuf)>,
 }
 
 #[derive(Debug)]
@@ -40,7 +42,7 @@ struct Opened {
 type Identity = (u64, u64);
 
 impl Folders {
-    /// Opens every folder that `policy` grants.
+    /// Opens every folder that a policy grants.
     ///
     /// Links are followed here, once, since the policy's author is trusted; what is opened is what is checked and granted.
     ///
@@ -49,10 +51,10 @@ impl Folders {
     ///
     /// # Ambient Authority
     /// Opens folders by path.
-    pub fn open(policy: &Policy, document: &Document, places: &Places) -> Result<Self, Vec<LoadError>> {
-        let (mut opened, mut errors) = (Vec::new(), Vec::new());
-        for (name, grant) in &policy.grants {
-            let span = document.grant_span(name);
+    pub fn open(document: &Document, places: &Places) -> Result<Self, Vec<LoadError>> {
+        let (mut opened, mut missing, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+        for grant in document.folders() {
+            let (name, span) = (grant.grant, grant.span);
             let error = |rule, message: String, help: &str| LoadError::new(rule, span.clone(), message).help(help);
             let path = match path(&grant.folder, places) {
                 Ok(path) => path,
@@ -75,6 +77,7 @@ impl Folders {
                     continue;
                 }
                 if !places.make {
+                    missing.push((name, would_be(&path)));
                     continue;
                 }
                 if let Err(why) = std::fs::create_dir_all(&path) {
@@ -88,18 +91,18 @@ impl Folders {
             }
             match open(&path) {
                 Ok(folder) => {
-                    if let Err(message) = allowed(&folder, grant.writes(), places) {
+                    if let Err(message) = allowed(&folder, grant.writes, places) {
                         errors.push(error(
                             "grant.protected",
                             format!("`{name}` cannot be granted: {message}"),
                             "grant a folder below or beside it",
                         ));
                     }
-                    opened.push((name.clone(), folder));
+                    opened.push((name, folder));
                 }
                 Err(why) => {
                     let message = format!("the folder of `{name}`, `{}`, cannot be opened: {why}", shown(&path));
-                    let help = if grant.writes() {
+                    let help = if grant.writes {
                         "make the folder, or write `create = true` in the grant"
                     } else {
                         "make the folder, or correct `dir`"
@@ -108,7 +111,28 @@ impl Folders {
                 }
             }
         }
-        if errors.is_empty() { Ok(Self { opened }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self { opened, missing }) } else { Err(errors) }
+    }
+
+    /// The grants whose folders are one, or lie one in the other: by what was opened, whatever it is called.
+    pub fn overlaps(&self) -> Vec<(Name, Name)> {
+        let opened = self.opened.iter().map(|(name, folder)| (name, folder.real.as_path()));
+        let all: Vec<(&Name, &Path, Vec<Identity>)> = opened
+            .chain(self.missing.iter().map(|(name, path)| (name, path.as_path())))
+            .map(|(name, path)| (name, path, path.ancestors().filter_map(identity).collect()))
+            .collect();
+        let own = |path: &Path| identity(path);
+        let mut pairs = Vec::new();
+        for (index, (a, a_path, a_above)) in all.iter().enumerate() {
+            for (b, b_path, b_above) in all.iter().skip(index + 1) {
+                let inside = own(a_path).is_some_and(|a| b_above.contains(&a))
+                    || own(b_path).is_some_and(|b| a_above.contains(&b));
+                if inside || a_path.starts_with(b_path) || b_path.starts_with(a_path) {
+                    pairs.push(((*a).clone(), (*b).clone()));
+                }
+            }
+        }
+        pairs
     }
 
     /// Where the folder of a grant really is.
@@ -149,6 +173,13 @@ fn may_be_made(path: &Path, places: &Places) -> Result<(), String> {
         Some(private) => Err(format!("it would be in claw's own folder `{}`", shown(private))),
         None => Ok(()),
     }
+}
+
+/// Where a folder that is not there yet will be: as far as the path exists, what it really is.
+fn would_be(path: &Path) -> PathBuf {
+    let real =
+        path.ancestors().find_map(|part| Some((std::fs::canonicalize(part).ok()?, path.strip_prefix(part).ok()?)));
+    real.map_or_else(|| path.to_owned(), |(real, rest)| real.join(rest))
 }
 
 fn open(path: &Path) -> std::io::Result<Opened> {

@@ -91,7 +91,9 @@ pub(crate) fn verdict_event(verdict: &Result<ValidatedPlan, Refusal>) -> Event {
         }
         Err(refusal) => {
             let violations = refusal.violations().iter().map(Into::into).collect();
-            (Verdict::Refused, SystemTime::now(), violations, Vec::new())
+            let asks = refusal.violations().is_empty();
+            let verdict = if asks { Verdict::NeedsApproval } else { Verdict::Refused };
+            (verdict, SystemTime::now(), violations, Vec::new())
         }
     };
     Event::Verdict { verdict, time: unix_ms(time), violations, steps }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use claw_audit::{Event, Host, Input, Record, RecordError, Status};
-use claw_policy::{Document, Plan, Policy, Session, Violation};
+use claw_policy::{Catalogue, Document, Plan, Policy, Question, Session, Violation};
 use serde_json::Value;
 
 use crate::clock::unix_ms;
@@ -29,6 +29,8 @@ pub struct PlanOutcome {
     pub status: Status,
     /// Why it was refused, or halted.
     pub violations: Vec<Violation>,
+    /// What a person has to be asked, where no rule refuses it.
+    pub questions: Vec<Question>,
     /// The steps that started, in order.
     pub steps: Vec<StepOutcome>,
     /// The plan's answer, where every step is done.
@@ -43,6 +45,7 @@ impl Run {
     pub fn open(
         policy: Arc<Policy>,
         document: &Document,
+        catalogue: Catalogue,
         session: Session,
         runtime: Runtime,
         mut record: Record,
@@ -56,7 +59,8 @@ impl Run {
             time: unix_ms(SystemTime::now()),
             inputs: inputs.collect::<Result<_, RecordError>>()?,
             policy: record.store(Value::String(document.text().to_owned()))?,
-            catalogue: runtime.components.catalogue(),
+            narrowing: policy.narrowing.clone(),
+            catalogue,
             host: Host {
                 claw: env!("CARGO_PKG_VERSION").to_owned(),
                 engine: engine.to_owned(),
@@ -86,14 +90,14 @@ impl Run {
             Err(refusal) => {
                 self.session = Some(session);
                 self.record.write()?;
-                let violations = refusal.violations().to_vec();
-                Ok(PlanOutcome { status: Status::Refused, violations, steps: Vec::new(), answer: None })
+                let (violations, questions) = (refusal.violations().to_vec(), refusal.questions().to_vec());
+                Ok(PlanOutcome { status: Status::Refused, violations, questions, steps: Vec::new(), answer: None })
             }
             Ok(plan) => {
                 let outcome = self.runtime.execute(session, plan, &mut self.record, watch)?;
                 let Outcome { session, status, steps, violations, answer } = outcome;
                 self.session = Some(session);
-                Ok(PlanOutcome { status, violations, steps, answer })
+                Ok(PlanOutcome { status, violations, questions: Vec::new(), steps, answer })
             }
         }
     }

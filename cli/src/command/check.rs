@@ -12,7 +12,7 @@ use crate::load::{Loaded, Purpose};
 use crate::report;
 
 pub(crate) fn check(arguments: &PlanArguments, json: bool) -> Result<ExitCode, Error> {
-    let loaded = Loaded::policy(&arguments.policy, Purpose::Decide)?;
+    let loaded = Loaded::policy(&arguments.policy, &arguments.narrowing(), Purpose::Decide)?;
     let session = loaded.session(arguments)?;
     let text = loaded.plan(&arguments.plan)?;
     let verdict = Plan::parse(&text, &loaded.policy.limits)
@@ -29,15 +29,21 @@ pub(crate) fn check(arguments: &PlanArguments, json: bool) -> Result<ExitCode, E
             Ok(ExitCode::from(DONE))
         }
         Err(refusal) => {
-            let violations = refusal.violations();
+            let (violations, questions) = (refusal.violations(), refusal.questions());
+            let verdict = if violations.is_empty() { "needs-approval" } else { "refused" };
             if json {
                 let violations = report::violations_json(&loaded, violations);
+                let approvals = report::questions_json(questions);
                 report::print_json(
-                    &json!({ "verdict": "refused", "violations": violations, "steps": [], "approvals": [] }),
+                    &json!({ "verdict": verdict, "violations": violations, "steps": [], "approvals": approvals }),
                 )?;
             }
             report::violations(&loaded, &arguments.plan, violations);
-            tell!("refused: {}; nothing of the plan has run", counted(violations.len()));
+            report::questions(&loaded, questions);
+            match violations.len() {
+                0 => tell!("needs approval: no rule refuses the plan, and a person has to be asked"),
+                count => tell!("refused: {}; nothing of the plan has run", counted(count)),
+            }
             Ok(ExitCode::from(REFUSED))
         }
     }

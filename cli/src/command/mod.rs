@@ -7,6 +7,7 @@ mod doctor;
 mod policy_explain;
 mod policy_new;
 mod policy_pin;
+mod policy_test;
 mod run;
 
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         Command::Check(plan) => check::check(&plan, json),
         Command::Policy(PolicyCommand::Explain { policy, dir }) => policy_explain::explain(policy, dir, json),
         Command::Policy(PolicyCommand::New { components }) => policy_new::new(&components, json),
+        Command::Policy(PolicyCommand::Test { policy, dir }) => policy_test::test(policy, dir, json),
         Command::Policy(PolicyCommand::Pin { policy }) => policy_pin::pin(&policy, json),
         Command::Capability(CapabilityCommand::Inspect { component }) => capability_inspect::inspect(&component, json),
         Command::Audit(AuditCommand::List) => audit_list::list(json),

@@ -5,16 +5,16 @@ use std::process::ExitCode;
 
 use claw_policy::limits::{LIMITS, Limits, Quantity};
 use claw_policy::printable::printable;
-use claw_policy::{Capability, Name, Policy, Schema};
+use claw_policy::{Capability, Name, Narrowing, Policy, Schema};
 use serde_json::{Value, json};
 
 use crate::arguments::PolicyArguments;
 use crate::error::{DONE, Error};
 use crate::load::{Loaded, Purpose};
-use crate::report;
+use crate::report::{self, names};
 
 pub(crate) fn explain(policy: PathBuf, dir: Vec<(String, String)>, json: bool) -> Result<ExitCode, Error> {
-    let loaded = Loaded::policy(&PolicyArguments { policy, dir }, Purpose::Decide)?;
+    let loaded = Loaded::policy(&PolicyArguments { policy, dir }, &Narrowing::default(), Purpose::Decide)?;
     if json {
         report::print_json(&as_json(&loaded))?;
     } else {
@@ -38,7 +38,7 @@ fn as_text(loaded: &Loaded) -> String {
         if grant.writes() {
             let accepts = grant.accepts.union(&grant.label.secrecy);
             text.push_str(&format!("    what is written may be secret as {}\n", names(accepts)));
-            text.push_str(&format!("    {}\n", written(grant.dotfiles, grant.files.as_deref())));
+            text.push_str(&format!("    {}\n", grant.folder().map_or_else(String::new, |folder| written(folder.dotfiles, folder.files.as_deref()))));
         }
     }
     text.push_str("\nwhat can be called\n");
@@ -69,7 +69,7 @@ fn capability_text(policy: &Policy, name: &Name, capability: &Capability) -> Str
     for (grant_name, grant, mount) in capability.mounts(&policy.grants) {
         text.push_str(&format!(
             "    {} {grant_name}, as {mount}\n",
-            if grant.writes() { "reads and writes" } else { "reads" }
+            if grant.access == claw_policy::Access::Write { "reads and writes" } else { "reads" }
         ));
     }
     if !capability.inert.is_empty() {
@@ -117,11 +117,6 @@ fn written(dotfiles: bool, files: Option<&[String]>) -> String {
     )
 }
 
-fn names<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
-    let names: Vec<&str> = names.into_iter().map(Name::as_str).collect();
-    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
-}
-
 fn limits(limits: &Limits, shown: &[&str]) -> String {
     let rows = LIMITS.iter().filter(|row| shown.contains(&row.name));
     let rows =
@@ -135,7 +130,7 @@ fn as_json(loaded: &Loaded) -> Value {
         let value = json!({
             "folder": loaded.folders.real_path(name), "access": if grant.writes() { "write" } else { "read" },
             "secrecy": grant.label.secrecy, "origin": grant.label.origin, "accepts": grant.accepts,
-            "dotfiles": grant.dotfiles, "files": grant.files,
+            "dotfiles": grant.folder().map(|folder| folder.dotfiles), "files": grant.folder().map(|folder| &folder.files),
         });
         (name.to_string(), value)
     });

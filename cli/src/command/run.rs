@@ -18,7 +18,7 @@ use crate::report;
 pub(crate) fn run(arguments: &PlanArguments, json: bool) -> Result<ExitCode, Error> {
     // Started first, to be up when the policy is loaded. Whether it could be is said when it is needed.
     let spare = Spare::start(&ambient::program()?).ok();
-    let mut loaded = Loaded::policy(&arguments.policy, Purpose::Run)?;
+    let mut loaded = Loaded::policy(&arguments.policy, &arguments.narrowing(), Purpose::Run)?;
     let session = loaded.session(arguments)?;
     let text = loaded.plan(&arguments.plan)?;
     let id = ambient::run_id()?;
@@ -26,7 +26,8 @@ pub(crate) fn run(arguments: &PlanArguments, json: bool) -> Result<ExitCode, Err
     let mut runtime = Loaded::runtime(std::mem::take(&mut loaded.components), std::mem::take(&mut loaded.folders))?;
     runtime.spare = spare;
     let policy = std::sync::Arc::clone(&loaded.policy);
-    let mut run = Run::open(policy, &loaded.document, session, runtime, record, loaded.cache.engine())?;
+    let mut run =
+        Run::open(policy, &loaded.document, loaded.catalogue.clone(), session, runtime, record, loaded.cache.engine())?;
     let live = Live::new();
     let outcome = run.submit(&text, &mut |progress| live.show(&progress));
     live.end();
@@ -43,6 +44,7 @@ pub(crate) fn run(arguments: &PlanArguments, json: bool) -> Result<ExitCode, Err
             "answer": outcome.answer,
             "steps": outcome.steps.iter().map(step_json).collect::<Vec<_>>(),
             "violations": report::violations_json(&loaded, &outcome.violations),
+            "approvals": report::questions_json(&outcome.questions),
             "record": folder,
         }))?;
     }
@@ -90,9 +92,13 @@ fn tell(loaded: &Loaded, arguments: &PlanArguments, outcome: &PlanOutcome) {
         }
     }
     report::violations(loaded, &arguments.plan, &outcome.violations);
+    report::questions(loaded, &outcome.questions);
     let count = counted(outcome.violations.len());
     match outcome.status {
         Status::Completed => tell!("completed: every step is done"),
+        Status::Refused if outcome.violations.is_empty() => {
+            tell!("refused: a person has to be asked, and there is nobody to ask; nothing of the plan has run");
+        }
         Status::Refused => tell!("refused: {count}; nothing of the plan has run"),
         Status::Halted => tell!("halted: {count}; no later step has run"),
         Status::Failed => tell!("failed: no later step has run"),

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Checking, Template};
+use super::{Asked, Checking, KnownOutput, Template};
 use crate::fault::Violation;
-use crate::json::{with_index, with_key};
-use crate::label::{Admitted, Label, Origin, listed};
+use crate::json::{tokens, with_index, with_key};
+use crate::label::{Admitted, Choosers, Label, Origin, listed};
 use crate::name::Name;
 use crate::plan::{Expression, Reference, Step};
 use crate::policy::{Argument, Capability};
@@ -36,14 +36,14 @@ impl Checking<'_> {
                 .push(Violation::new("argument.unknown", with_key(at, name), message).help(help).line(capability.line));
         }
         let (mut templates, mut labels) = (BTreeMap::new(), BTreeMap::new());
+        let (from, ask) = (Admitted::default(), BTreeSet::new());
+        let ours = Choosers { from: &from, ask: &ask };
         for (name, argument) in &capability.arguments {
             let site = Site { name, argument };
             let place = with_key(at, name);
             let given = step.arguments.get(name).filter(|given| !matches!(given, Expression::Literal(Value::Null)));
             self.incomplete = false;
-            let Some((template, label)) =
-                self.value(&site, given, &argument.ty, &argument.schema, &Admitted::default(), &place)
-            else {
+            let Some((template, label)) = self.value(&site, given, &argument.ty, &argument.schema, ours, &place) else {
                 if !argument.ty.is_optional() && given.is_none() && !self.incomplete {
                     let message = format!("`{}` needs the argument `{name}: {}`", step.capability, argument.ty);
                     self.violations.push(
@@ -71,7 +71,7 @@ impl Checking<'_> {
         given: Option<&Expression>,
         ty: &Type,
         schema: &Schema,
-        outer: &Admitted,
+        outer: Choosers<'_>,
         at: &str,
     ) -> Option<(Template, Label)> {
         if let Some(constant) = &schema.constant {
@@ -80,14 +80,18 @@ impl Checking<'_> {
         if let Some(input) = &schema.input {
             return self.fixed_input(site, given, input, at);
         }
-        let from = schema.from.as_ref().unwrap_or(outer);
-        if given.is_none() && !ty.is_optional() && schema.fixes_below() {
+        let from = schema.choosers(outer);
+        if given.is_none() && !ty.is_optional() && !schema.properties.is_empty() && schema.fixes_below() {
             // Left out by the plan, and there is something in it that the host puts in.
             return Some(self.object(site, &BTreeMap::new(), ty, schema, from, at));
         }
         match given? {
+            // An option that is left out has no label, wherever it stands.
+            Expression::Literal(Value::Null) if ty.is_optional() => {
+                Some((Template::Value(Value::Null), Label::default()))
+            }
             Expression::Literal(value) => {
-                let label = Label::of(Origin::Planner);
+                let label = self.literal.clone();
                 // The policy listed the values of an enum, so choosing among them steers nothing that it did not name.
                 let chooser = if schema.options.is_some() { Label::of(Origin::Policy) } else { label.clone() };
                 self.admitted(site, &chooser.origin, from, at);
@@ -130,21 +134,21 @@ impl Checking<'_> {
         items: &[Expression],
         ty: &Type,
         schema: &Schema,
-        from: &Admitted,
+        from: Choosers<'_>,
         at: &str,
     ) -> (Template, Label) {
         let open = Schema::default();
         let item_schema = schema.items.as_deref().unwrap_or(&open);
         let mut label = Label::default();
-        if !(schema.fixed_length || matches!(inner(ty), Type::Tuple(_))) {
+        if !(schema.fixed_length || matches!(ty.some(), Type::Tuple(_))) {
             // How many there are is the planner's choice, and can carry a message as well as any item.
-            label.join(&Label::of(Origin::Planner));
+            label.join(&self.literal);
             self.admitted(site, &label.origin, from, at);
         }
         let mut templates = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
             let place = with_index(at, index);
-            let item_type = match inner(ty) {
+            let item_type = match ty.some() {
                 Type::List(item) => item,
                 Type::Tuple(items) => items.get(index).unwrap_or(&Type::Json),
                 _ => &Type::Json,
@@ -163,13 +167,13 @@ impl Checking<'_> {
         fields: &BTreeMap<String, Expression>,
         ty: &Type,
         schema: &Schema,
-        from: &Admitted,
+        from: Choosers<'_>,
         at: &str,
     ) -> (Template, Label) {
         let open = Schema::default();
         let mut label = Label::default();
-        if !matches!(inner(ty), Type::Record(_) | Type::Variant(_) | Type::Result(..)) && schema.properties.is_empty() {
-            label.join(&Label::of(Origin::Planner));
+        if !matches!(ty.some(), Type::Record(_) | Type::Variant(_)) && schema.properties.is_empty() {
+            label.join(&self.literal);
             self.admitted(site, &label.origin, from, at);
         }
         let mut templates = BTreeMap::new();
@@ -177,7 +181,7 @@ impl Checking<'_> {
         let names: BTreeSet<&String> = fields.keys().chain(filled.map(|(name, _)| name)).collect();
         for name in names {
             let place = with_key(at, name);
-            let field_type = match inner(ty) {
+            let field_type = match ty.some() {
                 Type::Record(declared) => match declared.iter().find(|field| field.name == *name) {
                     Some(field) => &field.ty,
                     None => {
@@ -233,7 +237,8 @@ impl Checking<'_> {
         };
         let (value, label) = (bound.value.clone(), bound.label.clone());
         // The policy says which input, and not that anyone's file may be behind it.
-        self.admitted(site, &label.origin, &Admitted::default(), at);
+        let (from, ask) = (Admitted::default(), BTreeSet::new());
+        self.admitted(site, &label.origin, Choosers { from: &from, ask: &ask }, at);
         Some((Template::Value(value), label))
     }
 
@@ -273,9 +278,15 @@ impl Checking<'_> {
     /// The static type and the label of what a reference names.
     pub(super) fn output_type(&mut self, reference: &Reference, at: &str) -> Option<(Type, Label)> {
         let step = &reference.step;
-        let known = match (self.known.get(step), self.session.steps.get(step)) {
+        let KnownOutput { capability, ty, label, endorses } = match (self.known.get(step), self.session.steps.get(step))
+        {
             (Some(known), _) => known.output.clone()?,
-            (None, Some(past)) if past.value.is_some() => (past.ty.clone(), past.label.clone()),
+            (None, Some(past)) if past.value.is_some() => KnownOutput {
+                capability: past.capability.clone(),
+                ty: past.ty.clone(),
+                label: past.label.clone(),
+                endorses: past.endorses,
+            },
             (None, Some(_)) => {
                 let message = format!("the step `{step}` failed, and has no output");
                 self.violations
@@ -296,8 +307,9 @@ impl Checking<'_> {
                 return None;
             }
         };
-        let (ty, label) = known;
-        match ty.as_ref().and_then(|ty| ty.part(&pointer_tokens(&reference.part))) {
+        let tokens = tokens(&reference.part);
+        match ty.as_ref().and_then(|ty| ty.part(&tokens)) {
+            Some(part) if endorses => Some((part, self.endorsed(&capability, &tokens, label))),
             Some(part) => Some((part, label)),
             None => {
                 let gives = ty.map_or_else(|| "nothing".to_owned(), |ty| format!("a {ty}"));
@@ -313,38 +325,56 @@ impl Checking<'_> {
         }
     }
 
+    /// Rule 9: what a part of an output carries, of a step whose arguments nobody but policy and user chose.
+    fn endorsed(&self, capability: &Name, part: &[String], mut label: Label) -> Label {
+        let endorsements = self.policy.capabilities.get(capability).map(|capability| capability.endorsements.iter());
+        if let Some(endorsement) = endorsements.into_iter().flatten().find(|endorsement| endorsement.covers(part)) {
+            label.origin.retain(|origin| !endorsement.drop.contains(origin));
+            if endorsement.is_picked() {
+                // Which element it is, the plan says.
+                label.origin.extend(self.literal.origin.iter().cloned());
+            }
+        }
+        label
+    }
+
     /// Rule 6, for a place and everything that the schema says below it: a reference fills all of it.
-    fn admitted_all(&mut self, site: &Site<'_>, origin: &BTreeSet<Name>, schema: &Schema, from: &Admitted, at: &str) {
+    fn admitted_all(
+        &mut self,
+        site: &Site<'_>,
+        origin: &BTreeSet<Name>,
+        schema: &Schema,
+        from: Choosers<'_>,
+        at: &str,
+    ) {
         self.admitted(site, origin, from, at);
-        let mut inner: Vec<&Admitted> = Vec::new();
-        schema.visit("", &mut |_, schema| inner.extend(schema.from.iter().filter(|inner| *inner != from)));
-        for from in inner {
-            self.admitted(site, origin, from, at);
+        let mut inner = Vec::new();
+        schema.choosers_below(from, &mut inner);
+        for inner in inner {
+            self.admitted(site, origin, inner, at);
         }
     }
 
-    /// Rule 6: the origins of a value are within its `from`.
-    fn admitted(&mut self, site: &Site<'_>, origin: &BTreeSet<Name>, from: &Admitted, at: &str) {
-        let refused = from.refused(origin);
+    /// Rule 6: the origins of a value are within its `from`; what is in `ask`, a person may let through.
+    fn admitted(&mut self, site: &Site<'_>, origin: &BTreeSet<Name>, choosers: Choosers<'_>, at: &str) {
+        let (asked, refused): (BTreeSet<Name>, BTreeSet<Name>) =
+            choosers.from.refused(origin).into_iter().partition(|origin| choosers.ask.contains(origin));
+        if !asked.is_empty() {
+            self.asked.push(Asked { step: 0, at: at.to_owned(), origins: asked, line: site.argument.line });
+        }
         if refused.is_empty() {
             return;
         }
+        let from = choosers.from;
         let message =
             format!("this value of `{}` comes from {}, and only {from} may choose it", site.name, listed(&refused, ""));
-        let help = format!("`{} = {{ from = {} }}` would allow it, for every plan", site.name, from.widened(&refused));
+        let help = format!(
+            "`{} = {{ from = {} }}` would allow it; then {} may choose it in every plan",
+            site.name,
+            from.widened(&refused),
+            listed(&refused, "")
+        );
         self.violations.push(Violation::new("argument.from", at, message).help(help).line(site.argument.line));
-    }
-}
-
-/// The tokens of a JSON pointer, unescaped.
-pub(crate) fn pointer_tokens(pointer: &str) -> Vec<String> {
-    pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect()
-}
-
-pub(super) fn inner(ty: &Type) -> &Type {
-    match ty {
-        Type::Option(some) => some,
-        ty => ty,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::arguments::{Site, inner};
+use super::arguments::Site;
 use super::{Checking, Template};
 use crate::fault::Violation;
 use crate::json::{with_index, with_key};
@@ -23,7 +23,7 @@ impl Checking<'_> {
             Template::Array(items) => {
                 let open = Schema::default();
                 let item_schema = schema.items.as_deref().unwrap_or(&open);
-                let length = match inner(ty) {
+                let length = match ty.some() {
                     Type::Tuple(items) => Some(items.len()),
                     Type::List(_) | Type::Flags(_) | Type::Json => None,
                     _ => return self.wrong_shape(site, ty, "an array", at),
@@ -38,7 +38,7 @@ impl Checking<'_> {
                     return self.wrong_shape(site, ty, "an array of another length", at);
                 }
                 for (index, item) in items.iter().enumerate() {
-                    let item_type = match inner(ty) {
+                    let item_type = match ty.some() {
                         Type::List(item) => item,
                         Type::Tuple(items) => items.get(index).unwrap_or(&Type::Json),
                         _ => &Type::Json,
@@ -59,7 +59,7 @@ impl Checking<'_> {
         at: &str,
     ) {
         let open = Schema::default();
-        match inner(ty) {
+        match ty.some() {
             Type::Record(declared) => {
                 let unknown = fields.keys().any(|name| !declared.iter().any(|field| field.name == *name));
                 let missing = declared.iter().any(|field| !field.ty.is_optional() && !fields.contains_key(&field.name));
@@ -75,7 +75,7 @@ impl Checking<'_> {
             return self.wrong_shape(site, ty, "an object with fields that its schema does not list", at);
         }
         for (name, field) in fields {
-            let field_type = match inner(ty) {
+            let field_type = match ty.some() {
                 Type::Record(declared) => {
                     declared.iter().find(|field| field.name == *name).map_or(&Type::Json, |field| &field.ty)
                 }
@@ -128,12 +128,12 @@ pub(crate) fn value_violations(value: &Value, ty: &Type, schema: &Schema, at: &s
 
 /// The violation of a value that is longer than an argument may be.
 pub(crate) fn too_long(name: &str, value: &Value, most: u64, at: &str) -> Option<Violation> {
-    let length = json_length(value);
-    (length > most).then(|| {
+    (json_length(value) > most).then(|| {
         Violation::new(
             "limit.argument-bytes",
             at,
-            format!("`{name}` is {length} bytes of JSON, over the {most} of an argument"),
+            // Not how long it is: whoever reads the refusal may not be allowed to see the value.
+            format!("`{name}` is over the {most} bytes of JSON that an argument may have"),
         )
         .help("`[limits] argument-bytes` bounds it")
     })

@@ -2,9 +2,11 @@
 
 mod arguments;
 mod holds;
+mod order;
+mod questions;
 mod sinks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -12,7 +14,7 @@ use serde_json::Value;
 
 use crate::fault::{Refusal, Violation, Violations};
 use crate::json::{with_index, with_key};
-use crate::label::{Label, listed};
+use crate::label::{Label, Origin, listed};
 use crate::name::Name;
 use crate::plan::{Plan, Reference, Step};
 use crate::policy::{Capability, Policy};
@@ -41,6 +43,10 @@ pub struct ValidatedStep {
     pub(crate) capability: Name,
     pub(crate) arguments: BTreeMap<String, Template>,
     pub(crate) label: Label,
+    /// What each argument carries.
+    pub(crate) labels: BTreeMap<String, Label>,
+    /// Whether nobody but the policy and the user chose its arguments.
+    pub(crate) endorses: bool,
 }
 
 /// An argument with everything put in that is known before the plan runs.
@@ -102,8 +108,13 @@ impl Policy {
             violations: Violations::default(),
             incomplete: false,
             ids: &[],
+            literal: literal_label(session),
+            earlier: BTreeSet::new(),
+            secrets: BTreeSet::new(),
+            calls: BTreeMap::new(),
+            asked: Vec::new(),
         };
-        if session.policy != self.digest {
+        if session.policy != self.identity() {
             checking.violations.push(Violation::new(
                 "session.policy",
                 "",
@@ -117,11 +128,11 @@ impl Policy {
         for (index, step) in steps.into_iter().enumerate() {
             validated.extend(checking.step(step, index));
         }
-        checking.budgets(&validated);
         if let Some(reference) = &answer {
             checking.answer(reference);
         }
-        Refusal::of(checking.violations)?;
+        let questions = checking.questions(&validated, answer.as_ref(), now);
+        Refusal::of(checking.violations, questions)?;
         Ok(ValidatedPlan {
             policy: Arc::clone(self),
             steps: validated,
@@ -142,24 +153,70 @@ struct Checking<'p> {
     violations: Violations,
     /// Whether a part of the argument at hand was refused, and is missing.
     incomplete: bool,
+    /// What a literal of the plan carries.
+    literal: Label,
+    /// The capabilities of the steps before this one, in the plan.
+    earlier: BTreeSet<Name>,
+    /// The secrecy of the steps before this one, in the plan.
+    secrets: BTreeSet<Name>,
+    /// The calls of each capability in the plan by now.
+    calls: BTreeMap<Name, u64>,
+    /// Values that a person has to be asked about: step, place, origins, line.
+    asked: Vec<Asked>,
+}
+
+/// A value that no rule refuses once a person has said so.
+struct Asked {
+    step: usize,
+    at: String,
+    origins: BTreeSet<Name>,
+    line: usize,
+}
+
+/// Rule 2: what the planner says is its own choice, and that of everything that it has been shown.
+fn literal_label(session: &Session) -> Label {
+    let mut label = Label::of(Origin::Planner);
+    label.origin.extend(session.context.origin.iter().cloned());
+    label
 }
 
 /// What is known of an earlier step: nothing, when its capability is not.
 struct Known {
-    output: Option<(Option<Type>, Label)>,
+    output: Option<KnownOutput>,
+}
+
+/// What is known of an output before it is there.
+#[derive(Clone)]
+struct KnownOutput {
+    capability: Name,
+    ty: Option<Type>,
+    label: Label,
+    endorses: bool,
 }
 
 impl<'p> Checking<'p> {
     fn step(&mut self, step: Step, index: usize) -> Option<ValidatedStep> {
         let at = with_index("/steps", index);
-        let before = self.violations.len();
+        let (before, asked) = (self.violations.len(), self.asked.len());
+        self.budget(&step.id, index, &at);
         let validated = self.validated_step(&step, &at);
         for violation in self.violations.since(before) {
             violation.step.get_or_insert_with(|| step.id.to_string());
         }
-        let output = validated.as_ref().map(|(capability, step)| (capability.output.clone(), step.label.clone()));
+        for asked in self.asked.iter_mut().skip(asked) {
+            asked.step = index;
+        }
+        let output = validated.as_ref().map(|(capability, step)| KnownOutput {
+            capability: step.capability.clone(),
+            ty: capability.output.clone(),
+            label: step.label.clone(),
+            endorses: step.endorses,
+        });
         self.known.insert(step.id, Known { output });
-        validated.map(|(_, step)| step)
+        self.earlier.insert(step.capability);
+        let (_, step) = validated?;
+        self.secrets.extend(step.label.secrecy.iter().cloned());
+        Some(step)
     }
 
     fn validated_step(&mut self, step: &Step, at: &str) -> Option<(&'p Capability, ValidatedStep)> {
@@ -182,47 +239,50 @@ impl<'p> Checking<'p> {
             return None;
         };
         let place = with_key(at, "arguments");
+        self.call_budget(&step.capability, capability, at);
+        self.order(&step.capability, at);
         let (arguments, labels) = self.arguments(step, capability, &place);
-        self.sinks(&step.capability, capability, &labels, at);
+        self.sinks(capability, &labels, at);
+        self.strict(capability, at);
         let mut label = Label::default();
         for argument in labels.values() {
             label.join(argument);
         }
-        for grant in capability.grants.iter().filter_map(|name| policy.grants.get(name)) {
-            label.join(&grant.label);
+        let bound = |origin: &Name| matches!(origin.as_str(), "policy" | "user");
+        let endorses = label.origin.iter().all(bound);
+        if let Some(flow) = policy.flows.capabilities.get(&step.capability) {
+            label.join(&flow.reads);
         }
-        Some((capability, ValidatedStep { id: step.id.clone(), capability: step.capability.clone(), arguments, label }))
+        // That this step comes at all, when, and how often, is the choice of whoever has been shown the context.
+        label.secrecy.extend(self.session.context.secrecy.iter().cloned());
+        let (id, name) = (step.id.clone(), step.capability.clone());
+        Some((capability, ValidatedStep { id, capability: name, arguments, label, labels, endorses }))
     }
 
-    /// `calls` of each capability, and the session's `steps`, counted over the session and this plan.
-    fn budgets(&mut self, steps: &[ValidatedStep]) {
+    /// The session's `steps`, counted over the session and this plan.
+    fn budget(&mut self, id: &Name, index: usize, at: &str) {
         let policy = self.policy;
-        let started = self.session.steps_started;
-        let mut calls = self.session.calls.clone();
-        for (index, id) in self.ids.iter().enumerate() {
-            let at = with_index("/steps", index);
-            if started + index as u64 >= policy.steps_max {
-                let message = format!(
-                    "this is step {} of the session, which has {}",
-                    started + index as u64 + 1,
-                    policy.steps_max
-                );
-                let mut violation = Violation::new("budget.steps", at.clone(), message).step(id);
-                violation.line = policy.steps_line;
-                self.violations.push(violation.help("`[plan] steps` bounds a session"));
-            }
-            let Some(step) = steps.iter().find(|step| step.id == *id) else { continue };
-            let count = calls.entry(step.capability.clone()).or_default();
-            *count += 1;
-            let Some(capability) = policy.capabilities.get(&step.capability) else { continue };
-            if let Some(most) = capability.calls.filter(|most| *count > *most) {
-                let message = format!("this is call {count} of `{}` in the session, which has {most}", step.capability);
-                let help =
-                    format!("`calls = {count}` in `[capability.{}]` would allow it, in every session", step.capability);
-                let mut violation = Violation::new("budget.calls", at, message).step(id).help(help);
-                violation.line = capability.calls_line;
-                self.violations.push(violation);
-            }
+        let count = self.session.steps_started + index as u64 + 1;
+        if count > policy.steps_max {
+            let message = format!("this is step {count} of the session, which has {}", policy.steps_max);
+            let mut violation = Violation::new("budget.steps", at, message).step(id);
+            violation.line = policy.steps_line;
+            self.violations.push(violation.help("`[plan] steps` bounds a session"));
+        }
+    }
+
+    /// `calls` of a capability, counted over the session and this plan.
+    fn call_budget(&mut self, name: &Name, capability: &Capability, at: &str) {
+        let earlier = self.session.calls.get(name).copied().unwrap_or_default();
+        let here = self.calls.entry(name.clone()).or_default();
+        *here += 1;
+        let count = earlier + *here;
+        if let Some(most) = capability.calls.filter(|most| count > *most) {
+            let message = format!("this is call {count} of `{name}` in the session, which has {most}");
+            let help = format!("`calls = {count}` in `[capability.{name}]` would allow it, in every session");
+            let mut violation = Violation::new("budget.calls", at, message).help(help);
+            violation.line = capability.calls_line;
+            self.violations.push(violation);
         }
     }
 

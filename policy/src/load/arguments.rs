@@ -130,7 +130,7 @@ impl Loading<'_> {
 }
 
 /// Whether a schema can narrow a type: a keyword that could never matter is a mistake.
-fn fits(schema: &Schema, ty: &Type) -> Result<(), String> {
+pub(super) fn fits(schema: &Schema, ty: &Type) -> Result<(), String> {
     let ty = match ty {
         Type::Option(some) => some,
         ty => ty,

@@ -1,22 +1,28 @@
 //! From a document and the catalogue to a policy: every name looked up, everything wrong reported.
 
 mod arguments;
+mod capability;
+mod grant;
+mod order;
+mod promises;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
-use crate::catalogue::{Authority, Catalogue, Component};
-use crate::document::{self, Access, ComponentRef, Document, Output};
+use crate::catalogue::Catalogue;
+use crate::document::{self, Document};
 use crate::fault::{LoadError, line_of};
-use crate::label::{BUILT_IN_ORIGINS, Label};
+use crate::flow::{Flows, NAMES_MAX, Parts};
+use crate::label::BUILT_IN_ORIGINS;
 use crate::limits::{LIMITS, LimitRow, Limits, Scope};
 use crate::name::Name;
-use crate::policy::{Capability, Grant, Input, Planner, Policy};
+use crate::narrow::Narrowing;
+use crate::policy::{Grant, Input, Planner, Policy};
 use crate::schema::Schema;
-use crate::types::Type;
 
 /// The most grants of a policy: their descriptors go to the worker in one message.
 const GRANTS_MAX: usize = 64;
@@ -38,8 +44,12 @@ impl Policy {
     /// Everything that is wrong with it.
     pub fn load(document: &Document, catalogue: &Catalogue) -> Result<Self, Vec<LoadError>> {
         let mut loading = Loading { document, catalogue, errors: Vec::new() };
-        let policy = loading.policy();
-        match policy {
+        let policy = loading.policy().filter(|_| loading.errors.is_empty()).ok_or_else(|| loading.errors.clone())?;
+        // What is promised is decided on a policy that is whole.
+        let policy = Arc::new(policy);
+        loading.leaks(&policy);
+        loading.prove(&policy);
+        match Arc::into_inner(policy) {
             Some(policy) if loading.errors.is_empty() => Ok(policy),
             _ => Err(loading.errors),
         }
@@ -92,6 +102,14 @@ impl<'d> Loading<'d> {
             }
         }
         let planner = self.planner();
+        let parts = Parts {
+            grants: &grants,
+            capabilities: &capabilities,
+            inputs: &inputs,
+            planner: &planner,
+            overlaps: &self.catalogue.overlaps,
+        };
+        let flows = Flows::of(&parts);
         let steps = root.plan.steps.as_ref();
         let steps_max = match steps.map(|steps| (positive(*steps.get_ref()), steps.span())) {
             None => limits.plan_steps.saturating_mul(10),
@@ -101,7 +119,8 @@ impl<'d> Loading<'d> {
                 return None;
             }
         };
-        Some(Policy {
+        let (order, tasks) = (self.order(), self.tasks(&inputs));
+        let mut policy = Policy {
             name: root.name.get_ref().clone(),
             digest: digest(self.document.text.as_bytes()),
             grants,
@@ -111,7 +130,16 @@ impl<'d> Loading<'d> {
             limits,
             steps_max,
             steps_line: steps.map(|steps| self.line(&steps.span())),
-        })
+            order,
+            flows,
+            proved: self.nevers(),
+            tests: self.tests(),
+            tasks,
+            narrowing: Narrowing::default(),
+            warnings: Vec::new(),
+        };
+        policy.warnings = promises::warnings(&policy.flows, &policy.capabilities, &policy);
+        Some(policy)
     }
 
     /// Grants, labels and the built-in origins share one name space; a grant and a capability differ too.
@@ -120,6 +148,10 @@ impl<'d> Loading<'d> {
         let grants = root.grant.keys();
         let labels: BTreeSet<&Name> =
             root.labels.secrecy.iter().chain(&root.labels.origin).map(Spanned::get_ref).collect();
+        if root.grant.len() + labels.len() + BUILT_IN_ORIGINS.len() > NAMES_MAX {
+            let most = NAMES_MAX - BUILT_IN_ORIGINS.len();
+            self.error("policy.name", root.name.span(), format!("a policy has at most {most} grants and labels"));
+        }
         if root.grant.len() > GRANTS_MAX {
             self.error("policy.grant", root.name.span(), format!("a policy has at most {GRANTS_MAX} grants"));
         }
@@ -213,78 +245,18 @@ impl<'d> Loading<'d> {
         labels.map(|name| name.get_ref().clone()).collect()
     }
 
-    fn grant(&mut self, name: &Spanned<Name>, written: &Spanned<document::Grant>) -> Option<Grant> {
-        let grant = written.get_ref();
-        let own = || BTreeSet::from([name.get_ref().clone()]);
-        let label = Label {
-            secrecy: grant.secrecy.as_ref().map_or_else(own, |names| self.secrecy(names)),
-            origin: grant.origin.as_ref().map_or_else(own, |names| self.origins(names)),
-        };
-        let accepts = self.secrecy(&grant.accepts);
-        let (Some(folder), Some(access)) = (&grant.dir, grant.access) else {
-            let missing =
-                if grant.dir.is_none() { "dir = \"…\"" } else { "access = \"read\"` or `access = \"write\"" };
-            self.error("policy.grant", name.span(), format!("the grant `{}` lacks `{missing}`", name.get_ref()));
-            return None;
-        };
-        if access == Access::Read
-            && (grant.create || grant.dotfiles || grant.files.is_some() || !grant.accepts.is_empty())
-        {
-            self.error(
-                "policy.grant",
-                name.span(),
-                format!(
-                    "`create`, `dotfiles`, `files` and `accepts` are about writing, and `{}` only reads",
-                    name.get_ref()
-                ),
-            );
-        }
-        let files = grant.files.as_ref().map(|globs| self.globs(globs));
-        let mount = grant.mount.as_ref().map(|mount| {
-            let place = mount.get_ref();
-            let inside = place.strip_prefix('/').filter(|inside| {
-                let whole = !inside.ends_with('/') && !inside.split('/').any(|part| part == ".");
-                inside.is_empty() || (whole && crate::path::check(inside).is_ok())
-            });
-            if inside.is_none() {
-                self.error("policy.grant", mount.span(), "`mount` is an absolute path such as \"/data\", without `..`");
-            }
-            place.clone()
-        });
-        Some(Grant {
-            folder: folder.get_ref().clone(),
-            access,
-            create: grant.create,
-            dotfiles: grant.dotfiles,
-            files,
-            mount,
-            label,
-            accepts,
-            line: self.line(&name.span()),
-        })
-    }
-
-    fn globs(&mut self, globs: &[Spanned<String>]) -> Vec<String> {
-        for glob in globs {
-            if let Err(error) = globset::Glob::new(glob.get_ref()) {
-                self.error("policy.value", glob.span(), printed(&error.to_string()));
-            }
-        }
-        globs.iter().map(|glob| glob.get_ref().clone()).collect()
-    }
-
     fn input(&mut self, name: &Spanned<Name>, written: &Spanned<document::Input>) -> Option<Input> {
         let input = written.get_ref();
         let secrecy = self.secrecy(&input.secrecy);
         let origin = input.origin.as_ref().map(|names| self.origins(names));
         let schema = match Schema::parse(&toml::Value::Table(input.schema.clone())) {
-            Ok(schema) if schema.input.is_some() || schema.constant.is_some() || schema.from.is_some() => {
-                Err("`input`, `const` and `from` are for arguments".to_owned())
+            Ok(schema) if schema.fixes() || schema.from.is_some() || !schema.ask.is_empty() => {
+                Err("`input`, `const`, `from` and `ask` are for arguments".to_owned())
             }
             other => other,
         };
         match schema {
-            Ok(schema) => Some(Input { schema, secrecy, origin, line: self.line(&name.span()) }),
+            Ok(schema) => Some(Input { schema, secrecy, origin, narrowed: Vec::new(), line: self.line(&name.span()) }),
             Err(why) => {
                 self.error("policy.schema", written.span(), format!("the input `{}`: {why}", name.get_ref()));
                 None
@@ -297,168 +269,6 @@ impl<'d> Loading<'d> {
         let capabilities = &self.document.root.capability;
         let shows = self.known(&planner.shows, |name| has(capabilities, name), "capability");
         Planner { shows, accepts: self.secrecy(&planner.accepts) }
-    }
-
-    fn capability(
-        &mut self,
-        name: &Spanned<Name>,
-        written: &document::Capability,
-        grants: &BTreeMap<Name, Grant>,
-        inputs: &BTreeMap<Name, Input>,
-        base: &Limits,
-    ) -> Option<Capability> {
-        let root = &self.document.root;
-        let limits = self.limits(&written.limits, base, Scope::Step);
-        let component = self.component(&written.component)?;
-        let held = self.known(&written.grants, |grant| has(&root.grant, grant), "grant");
-        if held.len() < written.grants.len() {
-            self.error("policy.grant", name.span(), format!("`{}` lists a grant twice", name.get_ref()));
-        }
-        self.imports(name, written, component, !held.is_empty());
-        let span = written.function.as_ref().map_or_else(|| written.component.span(), Spanned::span);
-        let function = match component.function(written.function.as_ref().map(|name| name.get_ref().as_str())) {
-            Ok(function) => function,
-            Err(why) => {
-                self.error("component.function", span, printed(&why));
-                return None;
-            }
-        };
-        let signature = match &function.signature {
-            Ok(signature) => signature.clone(),
-            Err(why) => {
-                self.error(
-                    "component.function",
-                    span,
-                    format!("`{}` cannot be a capability: {why}", printed(&function.full_name())),
-                );
-                return None;
-            }
-        };
-        let defaults = component.read_defaults();
-        let output_is_json = written.output.or(defaults.output) == Some(Output::Json);
-        if output_is_json && signature.output != Some(Type::String) {
-            self.error("policy.value", name.span(), "`output = \"json\"` is for a function that gives a string");
-        }
-        let arguments = self.arguments(name, written, &defaults, &signature, inputs);
-        let calls = written.calls.as_ref().map(|calls| (positive(*calls.get_ref()), calls.span()));
-        if let Some((None, span)) = &calls {
-            self.error("policy.value", span.clone(), "`calls` is a count of 1 or more");
-        }
-        let capability = Capability {
-            component: written.component.get_ref().key().to_owned(),
-            digest: component.digest.clone(),
-            function: function.full_name(),
-            docs: function.docs.clone(),
-            parameters: signature.parameters.clone(),
-            output: if output_is_json { Some(Type::Json) } else { signature.output.clone() },
-            output_is_json,
-            signature,
-            grants: written.grants.iter().map(|grant| grant.get_ref().clone()).collect(),
-            calls: calls.as_ref().and_then(|(calls, _)| *calls),
-            inert: written.inert.iter().map(|interface| interface.get_ref().clone()).collect(),
-            arguments,
-            limits,
-            line: self.line(&name.span()),
-            calls_line: calls.map(|(_, span)| self.line(&span)),
-        };
-        self.mounts_are_apart(name, &capability, grants);
-        Some(capability)
-    }
-
-    fn mounts_are_apart(&mut self, name: &Spanned<Name>, capability: &Capability, grants: &BTreeMap<Name, Grant>) {
-        let mounts: Vec<String> = capability.mounts(grants).into_iter().map(|(_, _, place)| place).collect();
-        if mounts.iter().collect::<BTreeSet<_>>().len() < mounts.len() {
-            self.error("policy.grant", name.span(), format!("`{}` sees two folders at one `mount`", name.get_ref()));
-        }
-    }
-
-    fn component(&mut self, written: &Spanned<ComponentRef>) -> Option<&'d Component> {
-        let key = written.get_ref().key();
-        let Some(component) = self.catalogue.components.get(key) else {
-            self.error_with_help(
-                "component.unknown",
-                written.span(),
-                format!("there is no component `{}`", printed(key)),
-                "a component is \"builtin:NAME\", or a file: { path = \"NAME.wasm\", digest = \"sha256:…\" }"
-                    .to_owned(),
-            );
-            return None;
-        };
-        if let ComponentRef::File(file) = written.get_ref()
-            && file.digest.as_deref() != Some(component.digest.as_str())
-        {
-            let message = match &file.digest {
-                Some(_) => "the component is not the one that the policy pins: its digest differs",
-                None => "the component is not pinned by its digest",
-            };
-            let line = format!("component = {{ path = {:?}, digest = \"{}\" }}", file.path, component.digest);
-            self.error_with_help(
-                "component.digest",
-                written.span(),
-                message,
-                format!("if this is the component that you mean, write: {line}"),
-            );
-            return None;
-        }
-        Some(component)
-    }
-
-    /// Every import is inert, or granted, or asked to be inert.
-    fn imports(
-        &mut self,
-        name: &Spanned<Name>,
-        written: &document::Capability,
-        component: &Component,
-        has_folders: bool,
-    ) {
-        let asked = |import: &str| {
-            let mut inert = written.inert.iter().map(|interface| interface.get_ref().as_str());
-            inert.any(|interface| {
-                import == interface || import.strip_prefix(interface).is_some_and(|rest| rest.starts_with('/'))
-            })
-        };
-        for interface in &written.inert {
-            let named = |import: &str| {
-                import == interface.get_ref()
-                    || import.strip_prefix(interface.get_ref().as_str()).is_some_and(|rest| rest.starts_with('/'))
-            };
-            let found = component
-                .imports
-                .iter()
-                .any(|import| import.authority == Authority::Folders && named(import.unversioned()));
-            if !found {
-                let message =
-                    format!("the component imports nothing with authority called `{}`", printed(interface.get_ref()));
-                self.error("component.import", interface.span(), message);
-            } else if has_folders {
-                let message = format!(
-                    "`{}` cannot be inert: the capability's grants stand behind it",
-                    printed(interface.get_ref())
-                );
-                self.error("component.import", interface.span(), message);
-            }
-        }
-        let refused: Vec<(&str, Authority)> = component
-            .imports
-            .iter()
-            .filter(|import| match import.authority {
-                Authority::Inert => false,
-                Authority::Folders => !has_folders && !asked(import.unversioned()),
-                Authority::Unknown => true,
-            })
-            .map(|import| (import.name.as_str(), import.authority))
-            .collect();
-        if refused.is_empty() {
-            return;
-        }
-        let names: Vec<String> = refused.iter().map(|(import, _)| format!("`{}`", printed(import))).collect();
-        let help = if refused.iter().any(|(_, authority)| *authority == Authority::Unknown) {
-            "this claw gives no component that interface; use a component that does not import it".to_owned()
-        } else {
-            "grant it a folder with `grants = [\"…\"]`, or link it with nothing behind it: `inert = [\"wasi:filesystem\"]`".to_owned()
-        };
-        let message = format!("`{}` imports what it is not granted: {}", name.get_ref(), names.join(", "));
-        self.error_with_help("component.import", name.span(), message, help);
     }
 }
 

@@ -1,0 +1,235 @@
+//! Proofs: what a policy says can never flow where, decided for all plans when it loads.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::counterexample;
+use crate::flow::{Source, Traced};
+use crate::label::array;
+use crate::name::Name;
+use crate::plan::Plan;
+use crate::policy::Policy;
+use crate::session::Session;
+
+/// `LABEL -> TARGET`, in no plan, over all sessions.
+///
+/// It is decided on the largest labels that there can be ([`Flows`](crate::flow::Flows)): order, counts and approvals do not
+/// weaken it. So a proof that holds, holds; one that fails may be stricter than it has to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Never {
+    /// A category of secrets, or an origin where the target is an argument.
+    pub label: Name,
+    /// Where it never comes.
+    pub target: NeverTarget,
+    /// The line that says so.
+    pub line: usize,
+}
+
+/// Where something never comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NeverTarget {
+    /// Into the place of a grant.
+    Grant(Name),
+    /// To the planner.
+    Planner,
+    /// Into an argument of a capability.
+    Argument(Name, String),
+}
+
+impl fmt::Display for Never {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.target {
+            NeverTarget::Grant(grant) => write!(f, "{} -> {grant}", self.label),
+            NeverTarget::Planner => write!(f, "{} -> planner", self.label),
+            NeverTarget::Argument(capability, argument) => write!(f, "{} -> {capability}.{argument}", self.label),
+        }
+    }
+}
+
+/// A way for a label to where it should never come.
+#[derive(Clone, Debug)]
+pub(crate) struct Way {
+    /// From the source on: the capabilities in turn, each with the argument that takes it.
+    pub(crate) hops: Vec<Hop>,
+    /// What the first of them gets it from.
+    start: Start,
+    /// How it leaves the last one.
+    end: String,
+}
+
+/// A capability on the way, and the argument through which it comes in; `None` where it is read through a grant.
+#[derive(Clone, Debug)]
+pub(crate) struct Hop {
+    pub(crate) capability: Name,
+    pub(crate) argument: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+enum Start {
+    Grant(Name),
+    Input(Name),
+    Literal,
+    Policy,
+    Context,
+}
+
+/// Which of the two sets of a label a proof is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Secrecy,
+    Origin,
+}
+
+impl Kind {
+    fn source<'t>(self, traced: &'t Traced, label: &Name) -> Option<&'t Source> {
+        match self {
+            Self::Secrecy => traced.secrecy.get(label),
+            Self::Origin => traced.origin.get(label),
+        }
+    }
+}
+
+impl Policy {
+    /// The first way that a proof fails, or `None` where it holds for every plan.
+    pub(crate) fn way(&self, never: &Never) -> Option<Way> {
+        match &never.target {
+            NeverTarget::Argument(capability, argument) => {
+                let flow = self.flows.capabilities.get(capability)?;
+                flow.arguments.get(argument)?.origin.get(&never.label)?;
+                let end = format!("and so into `{capability}.{argument}`");
+                Some(self.back(capability, Some(argument.clone()), &never.label, Kind::Origin, end))
+            }
+            NeverTarget::Planner => {
+                let shown = &self.planner.accepts;
+                if !shown.contains(&never.label) {
+                    return None;
+                }
+                let told = |(_, flow): &(&Name, &crate::flow::Flow)| {
+                    flow.reads.secrecy.is_subset(shown) && flow.output.label.secrecy.contains(&never.label)
+                };
+                let (capability, flow) = self.flows.capabilities.iter().find(told)?;
+                let accepts = format!("`[planner] accepts = {}`, so the planner may be told", array(shown));
+                // It counts as shown already where nothing but its being shown brings it here.
+                match flow.output.secrecy.get(&never.label)? {
+                    Source::Argument(argument) => {
+                        Some(self.back(capability, Some(argument.clone()), &never.label, Kind::Secrecy, accepts))
+                    }
+                    _ => Some(self.back(capability, None, &never.label, Kind::Secrecy, accepts)),
+                }
+            }
+            NeverTarget::Grant(grant) => {
+                let place: Vec<&Name> = self.flows.place(grant).collect();
+                self.capabilities.iter().find_map(|(name, capability)| {
+                    let sinks = capability.grants.iter().filter_map(|held| self.grants.get_key_value(held));
+                    let mut sinks = sinks.filter(|(held, sink)| place.contains(held) && sink.is_sink());
+                    let (sink, granted) = sinks.find(|(_, sink)| sink.accepted().contains(&never.label))?;
+                    let end = format!("and sends it to `{sink}`, which accepts it (line {})", granted.line);
+                    self.into_sink(name, sink, &never.label, end)
+                })
+            }
+        }
+    }
+
+    /// How a secret comes into a sink of a capability.
+    fn into_sink(&self, name: &Name, sink: &Name, label: &Name, end: String) -> Option<Way> {
+        let flow = self.flows.capabilities.get(name)?;
+        let argument = flow.arguments.iter().find(|(_, traced)| traced.label.secrecy.contains(label));
+        if let Some((argument, _)) = argument {
+            return Some(self.back(name, Some(argument.clone()), label, Kind::Secrecy, end));
+        }
+        let others = self.capabilities.get(name)?.grants.iter().filter(|other| *other != sink);
+        let mut others = others.filter(|other| self.flows.reads.get(*other).is_some_and(|l| l.secrecy.contains(label)));
+        let hops = vec![Hop { capability: name.clone(), argument: None }];
+        if let Some(other) = others.next() {
+            return Some(Way { hops, start: Start::Grant(other.clone()), end });
+        }
+        self.planner.accepts.contains(label).then_some(Way { hops, start: Start::Context, end })
+    }
+
+    /// Follows a label back to where it came from.
+    fn back(&self, capability: &Name, argument: Option<String>, label: &Name, kind: Kind, end: String) -> Way {
+        let mut way = Way { hops: vec![Hop { capability: capability.clone(), argument }], start: Start::Context, end };
+        // Sources were noted when a label first grew, so they lead back without a circle.
+        while let Some(hop) = way.hops.last() {
+            let Some(flow) = self.flows.capabilities.get(&hop.capability) else { break };
+            let source = match &hop.argument {
+                Some(argument) => flow.arguments.get(argument).and_then(|traced| kind.source(traced, label)),
+                None => kind.source(&flow.output, label),
+            };
+            match source {
+                Some(Source::Output(other)) => {
+                    let other = Hop { capability: other.clone(), argument: None };
+                    way.hops.push(other);
+                }
+                Some(Source::Argument(argument)) => {
+                    let argument = argument.clone();
+                    if let Some(hop) = way.hops.last_mut() {
+                        hop.argument = Some(argument);
+                    }
+                }
+                Some(Source::Grant(grant)) => {
+                    way.start = Start::Grant(grant.clone());
+                    break;
+                }
+                Some(Source::Input(input)) => {
+                    way.start = Start::Input(input.clone());
+                    break;
+                }
+                Some(Source::Literal) => {
+                    way.start = Start::Literal;
+                    break;
+                }
+                Some(Source::Policy) => {
+                    way.start = Start::Policy;
+                    break;
+                }
+                Some(Source::Context) | None => break,
+            }
+        }
+        way.hops.reverse();
+        way
+    }
+
+    /// The way as lines for people, each with the policy's line.
+    pub(crate) fn told(&self, way: &Way, label: &Name) -> Vec<String> {
+        let mut lines = Vec::new();
+        let line = |name: &Name| self.capabilities.get(name).map_or(0, |capability| capability.line);
+        for (index, hop) in way.hops.iter().enumerate() {
+            let (name, at) = (&hop.capability, line(&hop.capability));
+            lines.push(match (&hop.argument, index, &way.start) {
+                (None, 0, Start::Grant(grant)) => {
+                    let written = self.grants.get(grant).is_some_and(|granted| {
+                        !granted.label.secrecy.contains(label) && !granted.label.origin.contains(label)
+                    });
+                    let how = if written { ", where it can have been written" } else { "" };
+                    format!("`{name}` (line {at}) reads `{label}` through `{grant}`{how}")
+                }
+                (Some(argument), 0, Start::Input(input)) => {
+                    format!("`{name}.{argument}` (line {at}) takes the input `{input}`")
+                }
+                (Some(argument), 0, Start::Literal) => {
+                    format!("a plan can write `{name}.{argument}` (line {at}) itself")
+                }
+                (Some(argument), 0, Start::Policy) => {
+                    format!("the policy lists what `{name}.{argument}` (line {at}) may be")
+                }
+                (_, 0, _) => format!("the planner may have been shown it, and calls `{name}` (line {at})"),
+                (Some(argument), _, _) => format!("`{name}.{argument}` (line {at}) can refer to what that puts out"),
+                (None, _, _) => format!("`{name}` (line {at}) puts it out"),
+            });
+        }
+        lines.push(way.end.clone());
+        lines
+    }
+
+    /// A plan that goes a way, where one can be written and nothing else refuses it.
+    pub(crate) fn plan_of(self: &Arc<Self>, way: &Way) -> Option<String> {
+        let session = Session::supposing(self);
+        let mut tries = counterexample::plans(self, way).into_iter();
+        tries.find(|text| {
+            let plan = Plan::parse(text.as_bytes(), &self.limits);
+            plan.and_then(|plan| self.check(&session, plan, SystemTime::UNIX_EPOCH)).is_ok()
+        })
+    }
+}
