@@ -120,7 +120,7 @@ const POLICIES: &[(&str, &str, &str, u64)] = &[
     ("[planner]", "[plan]\nbefore = [[\"read\", \"read\"]]\n[planner]", "policy.value", 25),
     (
         "grants = [\"report\"]",
-        "grants = [\"report\"]\n[capability.write.argument]\npath = { ask = [\"notes\"] }\ntext = {}",
+        "grants = [\"report\"]\n[capability.write.argument]\npath = { ask = [\"any\"] }\ntext = {}",
         "policy.schema",
         24,
     ),

@@ -12,6 +12,7 @@
 
 mod bad_input;
 mod examples;
+mod flows;
 mod folders;
 mod hostile;
 mod limits;

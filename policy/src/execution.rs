@@ -135,7 +135,14 @@ impl Execution {
     fn end(&mut self, step: &ReadyStep, value: Option<Value>, written: u64, files: u64) {
         let ty = self.plan.policy.capabilities.get(&step.capability).and_then(|capability| capability.output.clone());
         let endorses = self.plan.steps.get(step.index).is_some_and(|step| step.endorses);
-        let past = PastStep { capability: step.capability.clone(), ty, label: step.label.clone(), endorses, value };
+        let past = PastStep {
+            capability: step.capability.clone(),
+            ty,
+            label: step.label.clone(),
+            endorses,
+            value,
+            told: false,
+        };
         self.session.end_step(step.id.clone(), past, written, files);
     }
 }
@@ -153,16 +160,17 @@ fn resolve(
         let place = with_key(&at, name);
         let value = match fill(template, session) {
             Ok(value) => value,
-            Err(reference) => {
-                let message = format!(
-                    "the output of `{}` has no part `{}`",
-                    reference.0,
-                    crate::printable::printable(&reference.1)
-                );
-                violations.push(
-                    Violation::new("reference.part", place, message)
-                        .help("`at` is a JSON pointer into the step's output"),
-                );
+            Err((step, part)) => {
+                // A step that failed without the planner's being told: what uses it fails in its turn.
+                let failed = session.steps.get(&step).is_some_and(|past| past.value.is_none());
+                violations.push(if failed {
+                    Violation::new("reference.failed", place, format!("the step `{step}` failed, and has no output"))
+                        .help("refer to a step that succeeded")
+                } else {
+                    let part = crate::printable::printable(&part);
+                    Violation::new("reference.part", place, format!("the output of `{step}` has no part `{part}`"))
+                        .help("`at` is a JSON pointer into the step's output")
+                });
                 continue;
             }
         };

@@ -79,6 +79,8 @@ pub(crate) struct PastStep {
     pub(crate) endorses: bool,
     /// `None` when the step failed.
     pub(crate) value: Option<Value>,
+    /// Whether the planner has been told if it succeeded. Until then a check must not tell it either.
+    pub(crate) told: bool,
 }
 
 impl Input {
@@ -165,6 +167,9 @@ impl Session {
         };
         let label = past.label.clone();
         self.join_context(&label);
+        if let Some(past) = self.steps.get_mut(step) {
+            past.told = true;
+        }
         Some(disclosure)
     }
 

@@ -38,7 +38,10 @@ fn as_text(loaded: &Loaded) -> String {
         if grant.writes() {
             let accepts = grant.accepts.union(&grant.label.secrecy);
             text.push_str(&format!("    what is written may be secret as {}\n", names(accepts)));
-            text.push_str(&format!("    {}\n", grant.folder().map_or_else(String::new, |folder| written(folder.dotfiles, folder.files.as_deref()))));
+            text.push_str(&format!(
+                "    {}\n",
+                grant.folder().map_or_else(String::new, |folder| written(folder.dotfiles, folder.files.as_deref()))
+            ));
         }
     }
     text.push_str("\nwhat can be called\n");

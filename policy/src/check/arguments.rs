@@ -281,7 +281,7 @@ impl Checking<'_> {
         let KnownOutput { capability, ty, label, endorses } = match (self.known.get(step), self.session.steps.get(step))
         {
             (Some(known), _) => known.output.clone()?,
-            (None, Some(past)) if past.value.is_some() => KnownOutput {
+            (None, Some(past)) if past.value.is_some() || !past.told => KnownOutput {
                 capability: past.capability.clone(),
                 ty: past.ty.clone(),
                 label: past.label.clone(),
