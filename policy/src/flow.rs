@@ -226,7 +226,8 @@ impl<'p> Solving<'p> {
         }
         // What a person can let through counts as let through.
         let from = schema.from.as_ref().map_or(outer, |from| self.names.admitted(from)) | self.names.set(&schema.ask);
-        let targets = ty.subterms();
+        let narrowed = schema.narrowed(ty);
+        let targets = narrowed.subterms();
         let fits = |part: &Type| targets.iter().any(|target| part.may_fit(target));
         let is_fed = |ty: &Type| ty.subterms().into_iter().any(fits);
         let outputs = self.capabilities.iter().enumerate().filter(|(_, (_, c))| c.output.as_ref().is_some_and(is_fed));
@@ -238,7 +239,12 @@ impl<'p> Solving<'p> {
             };
             each.filter(move |(_, e)| part(&e.at).is_some_and(|part| fits(&part))).map(move |(e, _)| (index, e))
         });
-        let inputs = self.inputs.iter().enumerate().filter(|(_, (_, input))| is_fed(&input_type(&input.schema)));
+        let open = schema.open_parts(&narrowed);
+        let is_bound = |input: &Input| {
+            let given = input_type(&input.schema);
+            open.iter().any(|target| given.may_fit(target) && schema.takes(&given))
+        };
+        let inputs = self.inputs.iter().enumerate().filter(|(_, (_, input))| is_bound(input));
         nodes.push(Node::Open {
             from,
             is_enum: schema.options.is_some(),
@@ -264,6 +270,11 @@ impl<'p> Solving<'p> {
     fn read(&self, grant: usize) -> Bits {
         let Some((_, own)) = self.grants.get(grant) else { return Bits::default() };
         let mut bits = self.names.bits(&own.label);
+        // A file in two folders is as secret, and as foreign, as each of them says.
+        for (_, (_, other)) in self.grants.iter().enumerate().filter(|(index, _)| self.overlap(grant, *index)) {
+            let also = self.names.bits(&other.label);
+            bits = Bits { secrecy: bits.secrecy | also.secrecy, origin: bits.origin | also.origin };
+        }
         let place = self.place_of.get(grant);
         for (index, (_, other)) in self.grants.iter().enumerate() {
             if other.is_sink() && self.place_of.get(index) == place {
@@ -273,6 +284,12 @@ impl<'p> Solving<'p> {
             }
         }
         bits
+    }
+
+    fn overlap(&self, a: usize, b: usize) -> bool {
+        let name = |index: usize| self.grants.get(index).map(|(name, _)| *name);
+        let (a, b) = (name(a), name(b));
+        self.parts.overlaps.iter().any(|(x, y)| (Some(x) == a && Some(y) == b) || (Some(x) == b && Some(y) == a))
     }
 
     /// What the grants of a capability carry by themselves: no step of it carries less.
@@ -357,8 +374,11 @@ impl<'p> Solving<'p> {
         for (output, endorsement) in endorsed {
             let capability = self.capabilities.get(*output).map(|(_, capability)| *capability);
             let Some(endorsement) = capability.and_then(|c| c.endorsements.get(*endorsement)) else { continue };
-            let left = self.least(*output).origin & !self.names.set(&endorsement.drop);
-            if left & !from == 0 && (!endorsement.is_picked() || from & planner != 0) {
+            let dropped = self.names.set(&endorsement.drop);
+            let read =
+                self.held.get(*output).into_iter().flatten().fold(0, |all, grant| all | self.read(*grant).origin);
+            let left = read & !dropped & from;
+            if self.least(*output).origin & !dropped & !from == 0 && (!endorsement.is_picked() || from & planner != 0) {
                 let picked = if endorsement.is_picked() { planner | (self.context & from) } else { 0 };
                 let secrecy = self.outputs.get(*output).map_or(0, |traces| traces.bits.secrecy);
                 found.push((Bits { secrecy, origin: left | (bound & from) | picked }, Source::Output(*output)));

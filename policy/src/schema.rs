@@ -250,6 +250,36 @@ impl Schema {
         }
     }
 
+    /// The type of the value, and of those of its parts that nothing is said about here.
+    pub(crate) fn open_parts<'t>(&self, ty: &'t Type) -> Vec<&'t Type> {
+        match ty.some() {
+            Type::List(_) if self.items.is_some() => vec![ty],
+            Type::Record(fields) => {
+                let open = fields.iter().filter(|field| !self.properties.contains_key(&field.name));
+                std::iter::once(ty).chain(open.flat_map(|field| field.ty.subterms())).collect()
+            }
+            _ => ty.subterms(),
+        }
+    }
+
+    /// The type of the value, where it is JSON, as far as the schema says more.
+    pub(crate) fn narrowed(&self, ty: &Type) -> Type {
+        match (ty.some(), self.json_type) {
+            (Type::Json, Some(JsonType::Boolean)) => Type::Bool,
+            (Type::Json, Some(JsonType::Integer)) => Type::Signed(64),
+            (Type::Json, Some(JsonType::Number)) => Type::Float(64),
+            (Type::Json, Some(JsonType::String)) => Type::String,
+            _ => ty.clone(),
+        }
+    }
+
+    /// Whether a value of the type can be all of what the schema is about: an object or array is no other value.
+    pub(crate) fn takes(&self, given: &Type) -> bool {
+        *given == Type::Json
+            || !matches!(self.json_type, Some(JsonType::Object | JsonType::Array))
+            || !self.carries_json()
+    }
+
     /// Whether the policy fixes the value, or a part of it.
     pub(crate) fn fixes(&self) -> bool {
         self.constant.is_some() || self.input.is_some() || self.fixes_below()

@@ -134,10 +134,17 @@ impl Session {
     }
 
     /// The session of a planner that remembers what earlier sessions have shown it.
-    #[must_use]
-    pub fn with_context(mut self, context: Label) -> Self {
-        self.join_context(&context);
-        self
+    ///
+    /// # Errors
+    /// More than this policy could have shown it: what is proved of the policy would not hold.
+    pub fn with_context(mut self, policy: &Policy, context: &Label) -> Result<Self, Violation> {
+        let most = &policy.flows.context;
+        if !context.secrecy.is_subset(&most.secrecy) || !context.origin.is_subset(&most.origin) {
+            let message = format!("the planner remembers what is {context}, which is more than this policy shows");
+            return Err(Violation::new("planner.context", "", message).help("let the planner forget, and start anew"));
+        }
+        self.join_context(context);
+        Ok(self)
     }
 
     /// What the planner has been shown.
