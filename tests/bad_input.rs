@@ -98,7 +98,7 @@ const POLICIES: &[(&str, &str, &str, u64)] = &[
     ("dir = \"notes\"", "dir = \"plan.json\"", "grant.folder", 4),
     ("dir = \"notes\"", "dir = { bind = \"repo\" }", "grant.folder", 4),
     ("access = \"read\"", "http = [\"GET https://a.example/\"]", "policy.grant", 4),
-    ("dir = \"notes\"", "http = [\"GET a.example\"]", "policy.grant", 5),
+    ("dir = \"notes\"", "http = [\"GET a.example\"]", "policy.grant", 4),
     ("access = \"read\"", "access = \"read\"\nsecret = { header = \"a\", env = \"B\" }", "policy.grant", 4),
     ("[planner]", "[planner]\nrounds = 3", "policy.later", 25),
     ("grants = [\"report\"]", "grants = [\"report\"]\napprove = \"always\"", "policy.syntax", 23),

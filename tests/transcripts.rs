@@ -75,11 +75,33 @@ fn what_halts() {
     );
 }
 
+/// The plan of POLICY.md's example: no rule refuses it, and a person has to be asked.
+const INVOICE: [&str; 9] = [
+    "check",
+    "--policy",
+    "policy.toml",
+    "--plan",
+    "plan.json",
+    "--input",
+    "invoice=4711.json",
+    "--input",
+    "iban=DE89370400440532013000",
+];
+
 #[test]
 fn policies_explained_and_begun() {
     transcript("explain", "meeting-notes", &["policy", "explain", "policy.toml"]);
     transcript("new", "notes", &["policy", "new", "builtin:read-file", "builtin:write-file", "builtin:json-query"]);
     transcript("inspect", "notes", &["capability", "inspect", "builtin:search-files"]);
+    for example in ["invoice", "code-docs", "support-desk"] {
+        let place = Place::with_example(example);
+        let text = place.claw(&["policy", "explain", "policy.toml"]).out;
+        assert!(text.lines().count() <= 60, "{example} takes {} lines", text.lines().count());
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{example} has a long line");
+        transcript(&format!("explain-{example}"), example, &["policy", "explain", "policy.toml"]);
+    }
+    transcript("policy-test", "support-desk", &["policy", "test", "policy.toml"]);
+    transcript("asks", "invoice", &INVOICE);
 }
 
 #[test]

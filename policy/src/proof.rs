@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::counterexample;
-use crate::flow::{Source, Traced};
+use crate::flow::{Flow, Source, Traced};
 use crate::label::array;
 use crate::name::Name;
 use crate::plan::Plan;
-use crate::policy::Policy;
+use crate::policy::{Capability, Policy};
 use crate::session::Session;
 
 /// `LABEL -> TARGET`, in no plan, over all sessions.
@@ -91,6 +91,35 @@ impl Kind {
 }
 
 impl Policy {
+    /// The capabilities through which a label can come to a target, in some plan; none where it never does.
+    pub fn carriers(&self, label: &Name, target: &NeverTarget) -> Vec<&Name> {
+        let flows = || self.flows.capabilities.iter();
+        match target {
+            NeverTarget::Argument(capability, argument) => {
+                let carries =
+                    |flow: &Flow| flow.arguments.get(argument).is_some_and(|t| t.label.origin.contains(label));
+                flows().filter(|(name, flow)| *name == capability && carries(flow)).map(|(name, _)| name).collect()
+            }
+            NeverTarget::Planner => {
+                let shown = &self.planner.accepts;
+                let tells =
+                    |flow: &Flow| flow.reads.secrecy.is_subset(shown) && flow.output.label.secrecy.contains(label);
+                flows().filter(|(_, flow)| shown.contains(label) && tells(flow)).map(|(name, _)| name).collect()
+            }
+            NeverTarget::Grant(grant) => {
+                let place: Vec<&Name> = self.flows.place(grant).collect();
+                let sends = |(name, capability): &(&Name, &Capability)| {
+                    let held = capability.grants.iter().filter_map(|held| self.grants.get_key_value(held));
+                    let mut sinks = held.filter(|(held, sink)| place.contains(held) && sink.is_sink());
+                    sinks.any(|(sink, granted)| {
+                        granted.accepted().contains(label) && self.into_sink(name, sink, label, String::new()).is_some()
+                    })
+                };
+                self.capabilities.iter().filter(sends).map(|(name, _)| name).collect()
+            }
+        }
+    }
+
     /// The first way that a proof fails, or `None` where it holds for every plan.
     pub(crate) fn way(&self, never: &Never) -> Option<Way> {
         match &never.target {
@@ -105,7 +134,7 @@ impl Policy {
                 if !shown.contains(&never.label) {
                     return None;
                 }
-                let told = |(_, flow): &(&Name, &crate::flow::Flow)| {
+                let told = |(_, flow): &(&Name, &Flow)| {
                     flow.reads.secrecy.is_subset(shown) && flow.output.label.secrecy.contains(&never.label)
                 };
                 let (capability, flow) = self.flows.capabilities.iter().find(told)?;
