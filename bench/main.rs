@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use claw_audit::Record;
-use claw_policy::{Limits, Plan, Session};
+use claw_policy::{Plan, Policy, Session};
 use claw_runtime::{Allocation, Run, Runtime};
 
 use place::Place;
@@ -51,6 +51,8 @@ fn main() {
     }
     println!("\nchecking");
     check(&place);
+    println!("\nloading a policy");
+    load(&place);
     println!("\na process, artefacts cached");
     process(&place);
 }
@@ -93,28 +95,41 @@ fn step(place: &Place, name: &str, capability: &str, component: &str, arguments:
     );
 }
 
+/// A plan of so many steps, read and checked: what is per step must not grow with their number.
 fn check(place: &Place) {
     let (policy, ..) = place.load();
-    let steps: Vec<String> = (0..10)
-        .map(|n| match n {
-            0 => r#"{"id":"s0","capability":"read","arguments":{"path":"kib.md"}}"#.to_owned(),
-            n => format!(
-                r#"{{"id":"s{n}","capability":"write","arguments":{{"path":"r{n}.md","text":{{"$step":"s0"}}}}}}"#
-            ),
-        })
-        .collect();
-    let text = format!(r#"{{"claw":1,"steps":[{}]}}"#, steps.join(","));
-    let session = Session::open(&policy, Default::default()).unwrap();
-    let parse = || Plan::parse(text.as_bytes(), &Limits::default()).unwrap();
-    let both = median(ROUNDS, &mut || drop(policy.check(&session, parse(), SystemTime::UNIX_EPOCH).unwrap()));
-    let parsing = median(ROUNDS, &mut || drop(parse()));
-    let floor = median(ROUNDS, &mut || drop(serde_json::from_str::<serde_json::Value>(&text).unwrap()));
-    println!(
-        "  ten steps               {:>7.1}   of which reading {:.1}   floor {:.1} = serde_json alone",
-        micros(both),
-        micros(parsing),
-        micros(floor)
-    );
+    for count in [10, 100, 1_000] {
+        let steps: Vec<String> = (0..count)
+            .map(|n| match n {
+                0 => r#"{"id":"s0","capability":"read","arguments":{"path":"kib.md"}}"#.to_owned(),
+                n => format!(
+                    r#"{{"id":"s{n}","capability":"write","arguments":{{"path":"r{n}.md","text":{{"$step":"s0"}}}}}}"#
+                ),
+            })
+            .collect();
+        let text = format!(r#"{{"claw":1,"steps":[{}]}}"#, steps.join(","));
+        let session = Session::open(&policy, Default::default()).unwrap();
+        let parse = || Plan::parse(text.as_bytes(), &policy.limits).unwrap();
+        let rounds = (ROUNDS / (count / 10)).max(50);
+        let both = median(rounds, &mut || drop(policy.check(&session, parse(), SystemTime::UNIX_EPOCH).unwrap()));
+        let parsing = median(rounds, &mut || drop(parse()));
+        let floor = median(rounds, &mut || drop(serde_json::from_str::<serde_json::Value>(&text).unwrap()));
+        println!(
+            "  {count:>4} steps              {:>7.1}   of which reading {:.1}   floor {:.1} = serde_json alone   {:.2} a step",
+            micros(both),
+            micros(parsing),
+            micros(floor),
+            micros(both) / count as f64
+        );
+    }
+}
+
+/// A policy of fifty capabilities with ten proofs, from its text.
+fn load(place: &Place) {
+    let (text, catalogue) = place.large_policy();
+    let whole = median(ROUNDS / 20, &mut || drop(Policy::parse(&text, &catalogue).unwrap()));
+    let floor = median(ROUNDS / 20, &mut || drop(text.parse::<toml::Table>().unwrap()));
+    println!("  50 capabilities, 10 proofs {:>7.1}   floor {:.1} = its TOML alone", micros(whole), micros(floor));
 }
 
 fn process(place: &Place) {

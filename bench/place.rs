@@ -29,6 +29,7 @@ impl Place {
 name = "bench"
 [limits]
 log = "4GiB"
+plan-steps = 10_000
 [plan]
 steps = 1_000_000
 [grant.in]
@@ -79,6 +80,25 @@ grants = ["out"]
             Catalogue { components: components.known(), overlaps: folders.overlaps(), ..Default::default() };
         let policy = Policy::load(&document, &catalogue).unwrap();
         (Arc::new(policy), document, components, folders)
+    }
+
+    /// The text of a policy of fifty capabilities with ten proofs, and what is known of its components.
+    pub(crate) fn large_policy(&self) -> (String, Catalogue) {
+        let (_, _, components, _) = self.load();
+        let mut text = "claw = 1\nname = \"large\"\n".to_owned();
+        for n in 0..10 {
+            text.push_str(&format!("[grant.in{n}]\ndir = \"in{n}\"\naccess = \"read\"\n"));
+            let accepts = format!("[\"in{n}\"]");
+            text.push_str(&format!("[grant.out{n}]\ndir = \"out{n}\"\naccess = \"write\"\naccepts = {accepts}\n"));
+        }
+        for n in 0..50 {
+            let (component, grant) = if n % 2 == 0 { ("read-file", "in") } else { ("write-file", "out") };
+            let grant = format!("{grant}{}", n / 5);
+            text.push_str(&format!("[capability.c{n}]\ncomponent = \"builtin:{component}\"\ngrants = [\"{grant}\"]\n"));
+        }
+        let never: Vec<String> = (0..10).map(|n| format!("\"in{n} -> out{}\"", (n + 1) % 10)).collect();
+        text.push_str(&format!("[prove]\nnever = [{}]\n", never.join(", ")));
+        (text, Catalogue { components: components.known(), ..Default::default() })
     }
 
     /// The bytes of a component, as the policy names it.

@@ -72,6 +72,12 @@ struct Bits {
     origin: Set,
 }
 
+impl Bits {
+    fn joined(self, other: Self) -> Self {
+        Self { secrecy: self.secrecy | other.secrecy, origin: self.origin | other.origin }
+    }
+}
+
 /// The names that labels of one policy are made of.
 struct Names<'p>(BTreeMap<&'p str, u32>);
 
@@ -128,6 +134,11 @@ struct Solving<'p> {
     inputs: Vec<(&'p Name, &'p Input)>,
     /// Which place each grant is in.
     place_of: Vec<usize>,
+    is_sink: Vec<bool>,
+    /// What is read through each grant, whoever writes there.
+    own: Vec<Bits>,
+    /// What each capability's grants carry by themselves.
+    least: Vec<Bits>,
     /// For each capability and argument, its nodes.
     nodes: Vec<Vec<(&'p str, Vec<Node>)>>,
     /// The grants that each capability holds.
@@ -192,6 +203,9 @@ impl<'p> Solving<'p> {
         let held = capabilities.iter().map(|(_, c)| c.grants.iter().filter_map(position).collect()).collect();
         let mut solving = Self {
             place_of: places(&grants, parts.overlaps),
+            is_sink: grants.iter().map(|(_, grant)| grant.is_sink()).collect(),
+            own: Vec::new(),
+            least: Vec::new(),
             inputs: parts.inputs.iter().collect(),
             nodes: Vec::new(),
             held,
@@ -203,6 +217,8 @@ impl<'p> Solving<'p> {
             grants,
             capabilities,
         };
+        solving.own = (0..solving.grants.len()).map(|grant| solving.own(grant)).collect();
+        solving.least = (0..solving.capabilities.len()).map(|capability| solving.least(capability)).collect();
         solving.nodes = solving.capabilities.iter().map(|(_, capability)| solving.nodes(capability)).collect();
         solving
     }
@@ -268,22 +284,34 @@ impl<'p> Solving<'p> {
 
     /// Rule 4: what is read through a grant, given what can have been written by now.
     fn read(&self, grant: usize) -> Bits {
-        let Some((_, own)) = self.grants.get(grant) else { return Bits::default() };
-        let mut bits = self.names.bits(&own.label);
-        // A file in two folders is as secret, and as foreign, as each of them says.
-        for (_, (_, other)) in self.grants.iter().enumerate().filter(|(index, _)| self.overlap(grant, *index)) {
-            let also = self.names.bits(&other.label);
-            bits = Bits { secrecy: bits.secrecy | also.secrecy, origin: bits.origin | also.origin };
-        }
-        let place = self.place_of.get(grant);
-        for (index, (_, other)) in self.grants.iter().enumerate() {
-            if other.is_sink() && self.place_of.get(index) == place {
-                bits.secrecy |= self.names.set(&other.accepted());
-                let writers = self.held.iter().zip(&self.outputs).filter(|(held, _)| held.contains(&index));
-                bits.origin |= writers.fold(0, |origin, (_, output)| origin | output.bits.origin);
+        let mut bits = self.own.get(grant).copied().unwrap_or_default();
+        for (held, output) in self.held.iter().zip(&self.outputs) {
+            if held.iter().any(|sink| self.gives_back(*sink, grant)) {
+                bits.origin |= output.bits.origin;
             }
         }
         bits
+    }
+
+    /// Whether what is sent through one grant can be read through the other.
+    fn gives_back(&self, sink: usize, grant: usize) -> bool {
+        self.is_sink.get(sink) == Some(&true) && self.place_of.get(sink) == self.place_of.get(grant)
+    }
+
+    /// What is read through a grant, whoever writes there: its own label, those of folders that overlap it, and what the
+    /// sinks of its place accept.
+    fn own(&self, grant: usize) -> Bits {
+        let mut own = Bits::default();
+        for (index, (_, other)) in self.grants.iter().enumerate() {
+            // A file in two folders is as secret, and as foreign, as each of them says.
+            if index == grant || self.overlap(grant, index) {
+                own = own.joined(self.names.bits(&other.label));
+            }
+            if self.gives_back(index, grant) {
+                own.secrecy |= self.names.set(&other.accepted());
+            }
+        }
+        own
     }
 
     fn overlap(&self, a: usize, b: usize) -> bool {
@@ -295,10 +323,7 @@ impl<'p> Solving<'p> {
     /// What the grants of a capability carry by themselves: no step of it carries less.
     fn least(&self, capability: usize) -> Bits {
         let held = self.held.get(capability).into_iter().flatten().filter_map(|grant| self.grants.get(*grant));
-        held.map(|(_, grant)| self.names.bits(&grant.label)).fold(Bits::default(), |all, bits| Bits {
-            secrecy: all.secrecy | bits.secrecy,
-            origin: all.origin | bits.origin,
-        })
+        held.map(|(_, grant)| self.names.bits(&grant.label)).fold(Bits::default(), Bits::joined)
     }
 
     /// One round; whether anything grew.
@@ -366,7 +391,7 @@ impl<'p> Solving<'p> {
             let kinds = [Some(label), from_file].into_iter().flatten().filter(|bits| bits.origin & !from == 0);
             found.extend(kinds.map(|bits| (bits, Source::Input(*input))));
         }
-        for output in outputs.iter().filter(|output| self.least(**output).origin & !from == 0) {
+        for output in outputs.iter().filter(|output| self.fits(**output, 0, *from)) {
             let bits = self.outputs.get(*output).map(|traces| traces.bits).unwrap_or_default();
             found.push((Bits { origin: bits.origin & from, ..bits }, Source::Output(*output)));
         }
@@ -378,12 +403,17 @@ impl<'p> Solving<'p> {
             let read =
                 self.held.get(*output).into_iter().flatten().fold(0, |all, grant| all | self.read(*grant).origin);
             let left = read & !dropped & from;
-            if self.least(*output).origin & !dropped & !from == 0 && (!endorsement.is_picked() || from & planner != 0) {
+            if self.fits(*output, dropped, *from) && (!endorsement.is_picked() || from & planner != 0) {
                 let picked = if endorsement.is_picked() { planner | (self.context & from) } else { 0 };
                 let secrecy = self.outputs.get(*output).map_or(0, |traces| traces.bits.secrecy);
                 found.push((Bits { secrecy, origin: left | (bound & from) | picked }, Source::Output(*output)));
             }
         }
+    }
+
+    /// Whether an output of a capability may ever be admitted: by what its grants carry at least, without what is dropped.
+    fn fits(&self, capability: usize, dropped: Set, from: Set) -> bool {
+        self.least.get(capability).is_some_and(|least| least.origin & !dropped & !from == 0)
     }
 
     /// What an input carries; and what it carries when it is bound to a file, where the policy leaves that open.

@@ -29,6 +29,8 @@ pub struct Session {
     pub(crate) context: Label,
     /// The secrecy of all steps.
     pub(crate) secrecy: BTreeSet<Name>,
+    /// The capabilities of which a step is done.
+    pub(crate) done: BTreeSet<Name>,
     /// A person's answers. They are no part of the digest, which they are bound to.
     pub(crate) approvals: Vec<Approval>,
     /// Digest of all of the above. INVARIANT: changed by everything that changes them.
@@ -128,6 +130,7 @@ impl Session {
             files: 0,
             context: Label::default(),
             secrecy: BTreeSet::new(),
+            done: BTreeSet::new(),
             approvals: Vec::new(),
             state: [0; 32],
         }
@@ -180,11 +183,6 @@ impl Session {
         Some(disclosure)
     }
 
-    /// Whether a step of the capability is done.
-    pub(crate) fn has_done(&self, capability: &Name) -> bool {
-        self.steps.values().any(|past| past.value.is_some() && past.capability == *capability)
-    }
-
     fn join_context(&mut self, label: &Label) {
         self.context.join(label);
         let context = serde_json::to_vec(&self.context).unwrap_or_default();
@@ -231,6 +229,9 @@ impl Session {
             &self.files.to_be_bytes(),
         ]);
         self.secrecy.extend(past.label.secrecy.iter().cloned());
+        if past.value.is_some() {
+            self.done.insert(past.capability.clone());
+        }
         self.steps.insert(id, past);
     }
 

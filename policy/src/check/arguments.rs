@@ -27,7 +27,7 @@ impl Checking<'_> {
         step: &Step,
         capability: &Capability,
         at: &str,
-    ) -> (BTreeMap<String, Template>, BTreeMap<String, Label>) {
+    ) -> (Vec<(String, Template)>, BTreeMap<String, Label>) {
         for name in step.arguments.keys().filter(|name| !capability.arguments.contains_key(*name)) {
             let known: Vec<String> = capability.arguments.keys().map(|name| format!("`{name}`")).collect();
             let message = format!("`{}` has no argument `{}`", step.capability, crate::printable::printable(name));
@@ -35,7 +35,7 @@ impl Checking<'_> {
             self.violations
                 .push(Violation::new("argument.unknown", with_key(at, name), message).help(help).line(capability.line));
         }
-        let (mut templates, mut labels) = (BTreeMap::new(), BTreeMap::new());
+        let (mut templates, mut labels) = (Vec::with_capacity(capability.arguments.len()), BTreeMap::new());
         let (from, ask) = (Admitted::default(), BTreeSet::new());
         let ours = Choosers { from: &from, ask: &ask };
         for (name, argument) in &capability.arguments {
@@ -57,7 +57,7 @@ impl Checking<'_> {
                 self.holds(&site, &template, &argument.ty, &argument.schema, &place);
             }
             self.bounded(&site, &template, capability.limits.argument_bytes, &place);
-            templates.insert(name.clone(), template);
+            templates.push((name.clone(), template));
             labels.insert(name.clone(), label);
         }
         (templates, labels)
@@ -278,13 +278,18 @@ impl Checking<'_> {
     /// The static type and the label of what a reference names.
     pub(super) fn output_type(&mut self, reference: &Reference, at: &str) -> Option<(Type, Label)> {
         let step = &reference.step;
-        let KnownOutput { capability, ty, label, endorses } = match (self.known.get(step), self.session.steps.get(step))
-        {
-            (Some(known), _) => known.output.clone()?,
+        let session = self.session;
+        let KnownOutput { capability, ty, label, endorses } = match (self.known.get(step), session.steps.get(step)) {
+            (Some(known), _) => {
+                let step = self.validated.get((*known)?)?;
+                let ty =
+                    self.policy.capabilities.get(&step.capability).and_then(|capability| capability.output.as_ref());
+                KnownOutput { capability: &step.capability, ty, label: &step.label, endorses: step.endorses }
+            }
             (None, Some(past)) if past.value.is_some() || !past.told => KnownOutput {
-                capability: past.capability.clone(),
-                ty: past.ty.clone(),
-                label: past.label.clone(),
+                capability: &past.capability,
+                ty: past.ty.as_ref(),
+                label: &past.label,
                 endorses: past.endorses,
             },
             (None, Some(_)) => {
@@ -308,9 +313,9 @@ impl Checking<'_> {
             }
         };
         let tokens = tokens(&reference.part);
-        match ty.as_ref().and_then(|ty| ty.part(&tokens)) {
-            Some(part) if endorses => Some((part, self.endorsed(&capability, &tokens, label))),
-            Some(part) => Some((part, label)),
+        match ty.and_then(|ty| ty.part(&tokens)) {
+            Some(part) if endorses => Some((part, self.endorsed(capability, &tokens, label.clone()))),
+            Some(part) => Some((part, label.clone())),
             None => {
                 let gives = ty.map_or_else(|| "nothing".to_owned(), |ty| format!("a {ty}"));
                 let message = format!(
@@ -360,7 +365,7 @@ impl Checking<'_> {
         let (asked, refused): (BTreeSet<Name>, BTreeSet<Name>) =
             choosers.from.refused(origin).into_iter().partition(|origin| choosers.ask.contains(origin));
         if !asked.is_empty() {
-            self.asked.push(Asked { step: 0, at: at.to_owned(), origins: asked, line: site.argument.line });
+            self.asked.push(Asked { at: at.to_owned(), origins: asked, line: site.argument.line, ..Asked::default() });
         }
         if refused.is_empty() {
             return;

@@ -41,10 +41,9 @@ pub struct ValidatedPlan {
 pub struct ValidatedStep {
     pub(crate) id: Name,
     pub(crate) capability: Name,
-    pub(crate) arguments: BTreeMap<String, Template>,
+    /// By name, in the order of names.
+    pub(crate) arguments: Vec<(String, Template)>,
     pub(crate) label: Label,
-    /// What each argument carries.
-    pub(crate) labels: BTreeMap<String, Label>,
     /// Whether nobody but the policy and the user chose its arguments.
     pub(crate) endorses: bool,
 }
@@ -105,6 +104,7 @@ impl Policy {
             policy: self,
             session,
             known: BTreeMap::new(),
+            validated: Vec::with_capacity(plan.steps.len()),
             violations: Violations::default(),
             incomplete: false,
             ids: &[],
@@ -124,15 +124,15 @@ impl Policy {
         let Plan { steps, answer } = plan;
         let ids: Vec<Name> = steps.iter().map(|step| step.id.clone()).collect();
         checking.ids = &ids;
-        let mut validated = Vec::with_capacity(steps.len());
         for (index, step) in steps.into_iter().enumerate() {
-            validated.extend(checking.step(step, index));
+            checking.step(step, index);
         }
         if let Some(reference) = &answer {
             checking.answer(reference);
         }
-        let questions = checking.questions(&validated, answer.as_ref(), now);
-        Refusal::of(checking.violations, questions)?;
+        let questions = checking.questions(answer.as_ref(), now);
+        let Checking { violations, validated, .. } = checking;
+        Refusal::of(violations, questions)?;
         Ok(ValidatedPlan {
             policy: Arc::clone(self),
             steps: validated,
@@ -146,8 +146,10 @@ impl Policy {
 struct Checking<'p> {
     policy: &'p Policy,
     session: &'p Session,
-    /// The steps before this one, in the plan.
-    known: BTreeMap<Name, Known>,
+    /// The steps before this one, in the plan, each with its place in `validated`.
+    known: BTreeMap<Name, Option<usize>>,
+    /// Those of them whose capability there is.
+    validated: Vec<ValidatedStep>,
     /// All ids of the plan, to tell a forward reference from an unknown one.
     ids: &'p [Name],
     violations: Violations,
@@ -165,11 +167,14 @@ struct Checking<'p> {
     asked: Vec<Asked>,
 }
 
-/// A value that no rule refuses once a person has said so.
+/// A value, or a call, that no rule refuses once a person has said so.
+#[derive(Default)]
 struct Asked {
     step: usize,
     at: String,
     origins: BTreeSet<Name>,
+    /// What each argument of the step carries.
+    labels: BTreeMap<String, Label>,
     line: usize,
 }
 
@@ -180,22 +185,16 @@ fn literal_label(session: &Session) -> Label {
     label
 }
 
-/// What is known of an earlier step: nothing, when its capability is not.
-struct Known {
-    output: Option<KnownOutput>,
-}
-
 /// What is known of an output before it is there.
-#[derive(Clone)]
-struct KnownOutput {
-    capability: Name,
-    ty: Option<Type>,
-    label: Label,
+struct KnownOutput<'k> {
+    capability: &'k Name,
+    ty: Option<&'k Type>,
+    label: &'k Label,
     endorses: bool,
 }
 
 impl<'p> Checking<'p> {
-    fn step(&mut self, step: Step, index: usize) -> Option<ValidatedStep> {
+    fn step(&mut self, step: Step, index: usize) {
         let at = with_index("/steps", index);
         let (before, asked) = (self.violations.len(), self.asked.len());
         self.budget(&step.id, index, &at);
@@ -206,20 +205,15 @@ impl<'p> Checking<'p> {
         for asked in self.asked.iter_mut().skip(asked) {
             asked.step = index;
         }
-        let output = validated.as_ref().map(|(capability, step)| KnownOutput {
-            capability: step.capability.clone(),
-            ty: capability.output.clone(),
-            label: step.label.clone(),
-            endorses: step.endorses,
-        });
-        self.known.insert(step.id, Known { output });
+        self.known.insert(step.id, validated.is_some().then_some(self.validated.len()));
         self.earlier.insert(step.capability);
-        let (_, step) = validated?;
-        self.secrets.extend(step.label.secrecy.iter().cloned());
-        Some(step)
+        if let Some(step) = validated {
+            self.secrets.extend(step.label.secrecy.iter().cloned());
+            self.validated.push(step);
+        }
     }
 
-    fn validated_step(&mut self, step: &Step, at: &str) -> Option<(&'p Capability, ValidatedStep)> {
+    fn validated_step(&mut self, step: &Step, at: &str) -> Option<ValidatedStep> {
         let policy = self.policy;
         if self.session.steps.contains_key(&step.id) {
             let message = format!("the id `{}` is an earlier step's of this session", step.id);
@@ -241,6 +235,7 @@ impl<'p> Checking<'p> {
         let place = with_key(at, "arguments");
         self.call_budget(&step.capability, capability, at);
         self.order(&step.capability, at);
+        let asked = self.asked.len();
         let (arguments, labels) = self.arguments(step, capability, &place);
         self.sinks(capability, &labels, at);
         self.strict(capability, at);
@@ -255,8 +250,14 @@ impl<'p> Checking<'p> {
         }
         // That this step comes at all, when, and how often, is the choice of whoever has been shown the context.
         label.secrecy.extend(self.session.context.secrecy.iter().cloned());
-        let (id, name) = (step.id.clone(), step.capability.clone());
-        Some((capability, ValidatedStep { id, capability: name, arguments, label, labels, endorses }))
+        if capability.asks {
+            self.asked.push(Asked { at: at.to_owned(), line: capability.line, ..Asked::default() });
+        }
+        // Few steps ask, so only they keep the label of each argument.
+        for asked in self.asked.iter_mut().skip(asked) {
+            asked.labels = labels.clone();
+        }
+        Some(ValidatedStep { id: step.id.clone(), capability: step.capability.clone(), arguments, label, endorses })
     }
 
     /// The session's `steps`, counted over the session and this plan.

@@ -15,7 +15,7 @@ impl Checking<'_> {
         let order = &self.policy.order;
         let place = || with_key(at, "capability");
         for pair in order.before.iter().filter(|pair| pair.second == *name) {
-            if !self.earlier.contains(&pair.first) && !self.session.has_done(&pair.first) {
+            if !self.earlier.contains(&pair.first) && !self.session.done.contains(&pair.first) {
                 let message = format!("`{name}` needs an earlier step of `{}`", pair.first);
                 let help = format!("call `{}` first: the policy's `[plan] before` says so", pair.first);
                 self.violations.push(Violation::new("order.before", place(), message).help(help).line(pair.line));

@@ -6,29 +6,19 @@ use std::time::SystemTime;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Asked, Checking, Template, ValidatedStep};
+use super::{Checking, Template, ValidatedStep};
 use crate::approval::{Question, subject};
-use crate::json::with_index;
 use crate::plan::Reference;
 
 impl Checking<'_> {
     /// Everything that a person has to be asked before the plan may run, and has not answered.
-    pub(super) fn questions(
-        &mut self,
-        steps: &[ValidatedStep],
-        answer: Option<&Reference>,
-        now: SystemTime,
-    ) -> Vec<Question> {
-        let mut asked = std::mem::take(&mut self.asked);
-        for (index, id) in self.ids.iter().enumerate() {
-            let step = steps.iter().find(|step| step.id == *id);
-            let capability = step.and_then(|step| self.policy.capabilities.get(&step.capability));
-            if let Some(capability) = capability.filter(|capability| capability.asks) {
-                let (at, line) = (with_index("/steps", index), capability.line);
-                asked.push(Asked { step: index, at, origins: Default::default(), line });
-            }
+    pub(super) fn questions(&mut self, answer: Option<&Reference>, now: SystemTime) -> Vec<Question> {
+        if self.violations.len() > 0 {
+            return Vec::new();
         }
-        if asked.is_empty() || self.violations.len() > 0 {
+        // Nothing is refused, so every step of the plan is among `steps`, in its place.
+        let (mut asked, steps) = (std::mem::take(&mut self.asked), &self.validated);
+        if asked.is_empty() {
             return Vec::new();
         }
         asked.sort_by(|a, b| (a.step, &a.at).cmp(&(b.step, &b.at)));
@@ -43,7 +33,7 @@ impl Checking<'_> {
                 step: step.id.clone(),
                 at: asked.at,
                 origins: asked.origins,
-                labels: step.labels.clone(),
+                labels: asked.labels,
                 line: asked.line,
                 arguments,
             })

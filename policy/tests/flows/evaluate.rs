@@ -448,6 +448,30 @@ impl<'p> Evaluator<'p> {
         label
     }
 
+    /// Of each step of a plan its label, and what each of its arguments carries.
+    pub(crate) fn labels(&self, state: &State, plan: &[Step]) -> Vec<(Label, Vec<Label>)> {
+        let mut state = state.clone();
+        let mut labels = Vec::new();
+        for (index, step) in plan.iter().enumerate() {
+            let (happened, arguments) = self.step(&state, step, index);
+            let joined = |places: &Vec<Place>| places.iter().fold(Label::default(), |all, place| all | place.label);
+            labels.push((happened.label, arguments.iter().map(joined).collect()));
+            state.steps.push(happened);
+        }
+        labels
+    }
+
+    /// What it reads elsewhere that a capability can send into a grant's place; `None` where it has no sink there.
+    pub(crate) fn sent(&self, capability: usize, grant: usize) -> Option<Set> {
+        let capability = self.policy.capability(capability);
+        let is_there = |sink: &&Grant| self.places[&grant].iter().any(|one| one.id == sink.id);
+        let read = |sink: &Grant| {
+            let others = self.policy.grants_of(capability).filter(|other| other.id != sink.id);
+            others.fold(Set::EMPTY, |all, other| all | self.read(other).secrecy)
+        };
+        self.sinks(capability).filter(is_there).map(read).reduce(|all, one| all | one)
+    }
+
     /// The whole answer, and which rules it is by.
     pub(crate) fn answer(&self, state: &State, plan: &[Step]) -> (Answer, BTreeSet<Rule>) {
         let mut state = state.clone();
