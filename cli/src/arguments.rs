@@ -106,6 +106,19 @@ pub(crate) enum PolicyCommand {
         #[arg(long, value_name = "NAME=PATH", value_parser = pair)]
         dir: Vec<(String, String)>,
     },
+    /// Say what a change of a policy makes wider, narrower, or otherwise different
+    ///
+    /// Exits with 3 if anything is wider, so that it can guard a repository. What cannot be compared, such as another
+    /// pattern or another component, counts as wider. Relative paths are compared as they are written.
+    Diff {
+        /// The policy file as it was
+        before: PathBuf,
+        /// The policy file as it is to be
+        after: PathBuf,
+        /// A folder that one of the policies, or both, leave to be given
+        #[arg(long, value_name = "NAME=PATH", value_parser = pair)]
+        dir: Vec<(String, String)>,
+    },
     /// Print a first policy for components, with comments
     New {
         /// `builtin:NAME`, or a component's file

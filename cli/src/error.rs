@@ -11,7 +11,7 @@ pub(crate) const DONE: u8 = 0;
 const OURS: u8 = 1;
 /// Wrong usage, or a file that cannot be read or does not load.
 pub(crate) const UNUSABLE: u8 = 2;
-/// A plan was refused, or halted.
+/// A plan was refused, or halted; or a policy got wider.
 pub(crate) const REFUSED: u8 = 3;
 /// A capability failed or hit a limit.
 pub(crate) const FAILED: u8 = 4;

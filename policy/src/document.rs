@@ -94,13 +94,11 @@ pub(crate) struct Grant {
 }
 
 /// A secret that the host puts into requests. Where it is read is not for guests.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Secret {
-    #[serde(rename = "header")]
-    _header: String,
-    #[serde(rename = "prefix")]
-    _prefix: Option<String>,
+    header: String,
+    prefix: Option<String>,
     pub(crate) env: Option<String>,
     pub(crate) file: Option<String>,
 }

@@ -175,7 +175,10 @@ impl Flows {
     /// Works them out.
     pub(crate) fn of(parts: &Parts<'_>) -> Self {
         let mut solving = Solving::new(parts);
-        while solving.grow() {}
+        // First without what the planner has been shown, so that a name is traced to where it comes from.
+        while solving.grow(0) {}
+        let shown = solving.names.set(&parts.planner.accepts);
+        while solving.grow(shown) {}
         solving.finish()
     }
 
@@ -327,14 +330,14 @@ impl<'p> Solving<'p> {
     }
 
     /// One round; whether anything grew.
-    fn grow(&mut self) -> bool {
+    fn grow(&mut self, context: Set) -> bool {
         let shown = self.names.set(&self.parts.planner.accepts);
         let reads: Vec<Bits> = (0..self.grants.len()).map(|grant| self.read(grant)).collect();
         let mut grew = false;
         for capability in 0..self.capabilities.len() {
             let held = self.held.get(capability).cloned().unwrap_or_default();
             let mut found: Vec<(Bits, Source<usize, usize>)> =
-                vec![(Bits { secrecy: shown, origin: 0 }, Source::Context)];
+                vec![(Bits { secrecy: context, origin: 0 }, Source::Context)];
             found.extend(held.iter().filter_map(|grant| Some((*reads.get(*grant)?, Source::Grant(*grant)))));
             let secrets = held.iter().filter_map(|grant| reads.get(*grant)).fold(0, |all, bits| all | bits.secrecy);
             for argument in 0..self.nodes.get(capability).map_or(0, Vec::len) {
@@ -404,9 +407,14 @@ impl<'p> Solving<'p> {
                 self.held.get(*output).into_iter().flatten().fold(0, |all, grant| all | self.read(*grant).origin);
             let left = read & !dropped & from;
             if self.fits(*output, dropped, *from) && (!endorsement.is_picked() || from & planner != 0) {
-                let picked = if endorsement.is_picked() { planner | (self.context & from) } else { 0 };
+                // Those who chose what is endorsed, and which element, were not read through its grants.
                 let secrecy = self.outputs.get(*output).map_or(0, |traces| traces.bits.secrecy);
-                found.push((Bits { secrecy, origin: left | (bound & from) | picked }, Source::Output(*output)));
+                found.push((Bits { secrecy, origin: left }, Source::Output(*output)));
+                found.push((of(bound & from), Source::Policy));
+                if endorsement.is_picked() {
+                    found.push((of(planner), Source::Literal));
+                    found.push((of(self.context & from), Source::Context));
+                }
             }
         }
     }

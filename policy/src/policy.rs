@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalogue::{Component, Function, Signature};
-use crate::document::{Access, Defaults, Folder, TestVerdict};
+use crate::document::{Access, Defaults, Folder, Secret, TestVerdict};
 use crate::endorsement::Endorsement;
 use crate::flow::Flows;
 use crate::label::Label;
@@ -121,6 +121,8 @@ pub struct FolderGrant {
     pub folder: Folder,
     /// What may be done in it.
     pub access: Access,
+    /// Whether it is made where it is missing.
+    pub create: bool,
     /// Whether names that start with a dot may be written.
     pub dotfiles: bool,
     /// Globs of the files that may be written; `None` is any.
@@ -138,6 +140,15 @@ pub struct HostGrant {
     pub tcp: Vec<String>,
     /// The hosts of all of them.
     pub hosts: BTreeSet<String>,
+    /// The keys that a query may have; `None` is any.
+    pub query: Option<Vec<String>>,
+    /// Networks that may be reached besides public addresses.
+    pub addresses: Vec<String>,
+    /// The file of the certificates that are trusted, where it is not the platform's.
+    pub ca: Option<String>,
+    /// The proxy that requests go over.
+    pub proxy: Option<String>,
+    pub(crate) secret: Option<Secret>,
 }
 
 /// A function of a component that plans may call.

@@ -29,7 +29,7 @@ pub struct Session {
     pub(crate) context: Label,
     /// The secrecy of all steps.
     pub(crate) secrecy: BTreeSet<Name>,
-    /// The capabilities of which a step is done.
+    /// The capabilities of which a step is done, or may be as far as the planner has been told.
     pub(crate) done: BTreeSet<Name>,
     /// A person's answers. They are no part of the digest, which they are bound to.
     pub(crate) approvals: Vec<Approval>,
@@ -142,6 +142,9 @@ impl Session {
     /// More than this policy could have shown it: what is proved of the policy would not hold.
     pub fn with_context(mut self, policy: &Policy, context: &Label) -> Result<Self, Violation> {
         let most = &policy.flows.context;
+        if self.policy != policy.identity() {
+            return Err(Violation::new("session.policy", "", "the session was opened under another policy"));
+        }
         if !context.secrecy.is_subset(&most.secrecy) || !context.origin.is_subset(&most.origin) {
             let message = format!("the planner remembers what is {context}, which is more than this policy shows");
             return Err(Violation::new("planner.context", "", message).help("let the planner forget, and start anew"));
@@ -162,9 +165,9 @@ impl Session {
 
     /// What the planner may know of a step that has run; what it gets to know joins the context.
     ///
-    /// `None` where there is no such step.
+    /// `None` where there is no such step, or the session is another policy's.
     pub fn disclose(&mut self, policy: &Policy, step: &Name) -> Option<Disclosure> {
-        let past = self.steps.get(step)?;
+        let past = self.steps.get(step).filter(|_| self.policy == policy.identity())?;
         let accepts = &policy.planner.accepts;
         let silent = policy.order.strict && !self.secrecy.is_subset(accepts);
         if silent || !past.label.secrecy.is_subset(accepts) {
@@ -180,6 +183,8 @@ impl Session {
         if let Some(past) = self.steps.get_mut(step) {
             past.told = true;
         }
+        let done = self.steps.values().filter(|past| past.value.is_some() || !past.told);
+        self.done = done.map(|past| past.capability.clone()).collect();
         Some(disclosure)
     }
 
@@ -229,9 +234,7 @@ impl Session {
             &self.files.to_be_bytes(),
         ]);
         self.secrecy.extend(past.label.secrecy.iter().cloned());
-        if past.value.is_some() {
-            self.done.insert(past.capability.clone());
-        }
+        self.done.insert(past.capability.clone());
         self.steps.insert(id, past);
     }
 

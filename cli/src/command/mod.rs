@@ -4,6 +4,7 @@ mod audit_list;
 mod capability_inspect;
 mod check;
 mod doctor;
+mod policy_diff;
 mod policy_explain;
 mod policy_new;
 mod policy_pin;
@@ -24,6 +25,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         Command::Policy(PolicyCommand::Explain { policy, dir }) => policy_explain::explain(policy, dir, json),
         Command::Policy(PolicyCommand::New { components }) => policy_new::new(&components, json),
         Command::Policy(PolicyCommand::Test { policy, dir }) => policy_test::test(policy, dir, json),
+        Command::Policy(PolicyCommand::Diff { before, after, dir }) => policy_diff::diff(before, after, &dir, json),
         Command::Policy(PolicyCommand::Pin { policy }) => policy_pin::pin(&policy, json),
         Command::Capability(CapabilityCommand::Inspect { component }) => capability_inspect::inspect(&component, json),
         Command::Audit(AuditCommand::List) => audit_list::list(json),

@@ -66,7 +66,8 @@ impl Loading<'_> {
             }
             place.clone()
         });
-        Some(FolderGrant { folder: folder.get_ref().clone(), access, dotfiles: grant.dotfiles, files, mount })
+        let (folder, create, dotfiles) = (folder.get_ref().clone(), grant.create, grant.dotfiles);
+        Some(FolderGrant { folder, access, create, dotfiles, files, mount })
     }
 
     fn globs(&mut self, globs: &[Spanned<String>]) -> Vec<String> {
@@ -126,7 +127,16 @@ impl Loading<'_> {
             self.error("policy.grant", name.span(), format!("the grant `{}` names no host", name.get_ref()));
             return None;
         }
-        Some(HostGrant { http, tcp, hosts })
+        Some(HostGrant {
+            http,
+            tcp,
+            hosts,
+            query: grant.query.clone(),
+            addresses: grant.addresses.clone().unwrap_or_default(),
+            ca: grant.ca.clone(),
+            proxy: grant.proxy.clone(),
+            secret: grant.secret.clone(),
+        })
     }
 }
 

@@ -100,7 +100,9 @@ struct Happened {
     capability: usize,
     label: Label,
     endorses: bool,
-    done: bool,
+    failed: bool,
+    /// Whether the planner knows that it failed. Until then no verdict may tell it.
+    known_failed: bool,
 }
 
 /// Whom a schema admits: `from`, and what is admitted once it is approved.
@@ -336,7 +338,7 @@ impl<'p> Evaluator<'p> {
         for past in &session.past {
             for step in past.started() {
                 let (happened, _) = self.step(&state, step, 0);
-                state.steps.push(Happened { done: Some(step.id) != past.failed, ..happened });
+                state.steps.push(Happened { failed: Some(step.id) == past.failed, ..happened });
             }
             for id in &past.disclosed {
                 self.disclose(&mut state, *id);
@@ -352,6 +354,9 @@ impl<'p> Evaluator<'p> {
         let others = state.steps.iter().filter(|_| strict).fold(Set::EMPTY, |all, step| all | step.label.secrecy);
         if (label.secrecy | others).within(self.policy.accepts) && self.on(Rule::Disclosure) {
             state.context |= label;
+            for step in state.steps.iter_mut().filter(|step| step.id == id) {
+                step.known_failed = step.failed;
+            }
         }
     }
 
@@ -374,7 +379,10 @@ impl<'p> Evaluator<'p> {
         }
         // Rule 9: only in a step whose arguments come from policy and user.
         let endorses = given.origin.within(Set::POLICY | Set::USER);
-        (Happened { id: step.id, capability: step.capability, label, endorses, done: true }, arguments)
+        (
+            Happened { id: step.id, capability: step.capability, label, endorses, failed: false, known_failed: false },
+            arguments,
+        )
     }
 
     /// Rule 2: the label of a value and of each of its parts.
@@ -530,7 +538,7 @@ impl<'p> Evaluator<'p> {
             let of = |id: usize| state.steps.iter().filter(move |step| step.capability == id);
             if let Some((left, right)) = self.policy.before
                 && step.capability == right
-                && !of(left).any(|step| step.done)
+                && !of(left).any(|step| !step.known_failed)
             {
                 violate(Rule::Before, "order.before", at_capability.clone());
             }

@@ -13,6 +13,7 @@
 mod evaluate;
 mod generate;
 mod model;
+mod properties;
 mod shrink;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,6 +4,8 @@
 //! is within the other. Only what is surely no more is called narrower; what cannot be compared counts as wider. The measure is
 //! what can come where by whose choice, so a value that the policy itself fixes is one that the origin `policy` chose.
 
+mod slot;
+
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,21 +15,17 @@ use serde_json::{Map, Value, json};
 use crate::document::{Access, Folder};
 use crate::endorsement::Endorsement;
 use crate::json::with_key;
-use crate::label::{Admitted, BUILT_IN_ORIGINS, Choosers, Origin};
+use crate::label::{BUILT_IN_ORIGINS, Origin};
 use crate::limits::{LIMITS, LimitRow, Limits, Quantity};
 use crate::name::Name;
 use crate::narrow::Task;
-use crate::policy::{Argument, Capability, FolderGrant, Grant, HostGrant, Input, Ordered, Policy, Target, Test};
+use crate::policy::{Capability, FolderGrant, Grant, HostGrant, Input, Ordered, Policy, Target, Test};
 use crate::proof::{Never, NeverTarget};
-use crate::schema::{JsonType, Schema};
 use crate::types::Type;
+use slot::Slot;
 
 /// What ends [`Change::what`] where neither side is within the other.
 const NOT_COMPARED: &str = " (cannot be compared)";
-
-/// Keywords that bound a value from below, and from above.
-const LEAST: [&str; 3] = ["minimum", "minLength", "minItems"];
-const MOST: [&str; 4] = ["maximum", "maxLength", "maxItems", "maxBytes"];
 
 /// One difference between two policies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -102,9 +100,9 @@ impl Policy {
         planner.more("shows", &before.planner.shows, &after.planner.shows);
         planner.more("accepts", &before.planner.accepts, &after.planner.accepts);
         all.part("prove".to_owned(), None).rules("", &before.proofs(after), &after.proofs(before));
-        for (text, b, a) in each(&tests(before), &tests(after)) {
-            let mut subject = all.part("test".to_owned(), a.or(b).copied());
-            subject.other("", &b.map(|_| text), &a.map(|_| text));
+        for (_, b, a) in each(&tests(before), &tests(after)) {
+            let mut subject = all.part("test".to_owned(), a.or(b).map(|(_, line)| *line));
+            subject.other("", &b.map(|(test, _)| test), &a.map(|(test, _)| test));
         }
         for (name, b, a) in each(&before.tasks, &after.tasks) {
             let mut subject = all.part(format!("task {name}"), a.or(b).map(|task| task.line));
@@ -250,7 +248,7 @@ impl Subject<'_> {
     /// Rules that only ever refuse: without one it is wider, but where what it is about is gone.
     fn rules(&mut self, key: &str, before: &BTreeMap<String, (usize, bool)>, after: &BTreeMap<String, (usize, bool)>) {
         for (rule, b, a) in each(before, after) {
-            let (Some((line, matters)), None) | (None, Some((line, matters))) = (b, a) else { continue };
+            let Some((line, matters)) = b.xor(a) else { continue };
             let (key, said) = (format!("{key}{rule}"), |side: Option<_>| side.map(|_| rule.clone()));
             self.line = Some(*line);
             if *matters {
@@ -348,196 +346,8 @@ impl Subject<'_> {
         }
         // What changed for all is said once.
         let sides = |b: &Limits, a: &Limits, row: &LimitRow| (b.get(row.name), a.get(row.name));
-        let own = |row: &&LimitRow| {
-            sides(&before.limits, &after.limits, row) != sides(&old.limits, &new.limits, row)
-        };
+        let own = |row: &&LimitRow| sides(&before.limits, &after.limits, row) != sides(&old.limits, &new.limits, row);
         self.limits(LIMITS.iter().filter(own), &before.limits, &after.limits);
-    }
-
-    /// Two places that can each be given, or not.
-    fn slots(&mut self, before: Option<&Slot<'_>>, after: Option<&Slot<'_>>) {
-        if let (Some(before), Some(after)) = (before, after) {
-            return self.slot(before, after);
-        }
-        // To be always what the policy says, and never to be given, are two things of which neither is the other's part.
-        let is_fixed = before.or(after).is_some_and(Slot::is_fixed);
-        let order = if is_fixed { None } else { higher(before.is_some(), after.is_some()) };
-        self.note("", order, before.map(Slot::text), after.map(Slot::text));
-    }
-
-    /// What may be in a place, and by whose choice.
-    fn slot(&mut self, before: &Slot<'_>, after: &Slot<'_>) {
-        self.facet("input", before.input, after.input, bounded(before.input, after.input, same));
-        if before.input.is_some() && after.input.is_some() {
-            // What the input may be is compared where it is declared.
-            return;
-        }
-        let from = admission(&before.from, &after.from);
-        self.facet("from", origins(&before.from), origins(&after.from), from);
-        // An origin that is asked about is admitted, after a question; one that moves from one to the other is said once.
-        let asked = admission(&before.asked(), &after.asked());
-        if from.is_some() && asked != from {
-            self.facet("ask", &before.ask, &after.ask, asked);
-        }
-        if before.ty == after.ty {
-            let order = bounded(before.kind(), after.kind(), kinds);
-            self.facet("type", before.said("type"), after.said("type"), order);
-        } else {
-            self.facet("type", before.ty.to_string(), after.ty.to_string(), None);
-        }
-        let (b, a) = (before.listed(), after.listed());
-        let is_constant = before.schema.constant.is_some() || after.schema.constant.is_some();
-        let key = if is_constant { "const" } else { "enum" };
-        if (b.is_some() || a.is_some()) && before.is_flat() && after.is_flat() {
-            // Values that are listed can be tried, whatever else either side says.
-            let order = ordering(before.allows(a.as_deref()), after.allows(b.as_deref()));
-            return self.facet(key, b, a, order);
-        }
-        let order = bounded(b.as_ref(), a.as_ref(), |b, a| {
-            ordering(a.iter().all(|value| b.contains(value)), b.iter().all(|value| a.contains(value)))
-        });
-        self.facet(key, &b, &a, order);
-        for keyword in LEAST {
-            let (b, a) = (before.said(keyword), after.said(keyword));
-            self.facet(keyword, b, a, bounded(b, a, |b, a| numbers(a, b)));
-        }
-        for keyword in MOST {
-            let (b, a) = (before.said(keyword), after.said(keyword));
-            self.facet(keyword, b, a, bounded(b, a, numbers));
-        }
-        for keyword in ["pattern", "format"] {
-            let (b, a) = (before.said(keyword), after.said(keyword));
-            self.facet(keyword, b, a, bounded(b, a, same));
-        }
-        self.parts(before, after);
-    }
-
-    /// What may be in the parts of a place.
-    fn parts(&mut self, before: &Slot<'_>, after: &Slot<'_>) {
-        let nothing = Schema::default();
-        if before.schema.items.is_some() || after.schema.items.is_some() {
-            self.below("[]").slot(&before.items(&nothing), &after.items(&nothing));
-        }
-        let (b, a) = (&before.schema.properties, &after.schema.properties);
-        // Where there are any, there are no others.
-        let keys = |fields: &BTreeMap<String, Schema>| fields.keys().cloned().collect::<Vec<_>>();
-        self.facet("properties", keys(b), keys(a), higher(b.is_empty(), a.is_empty()));
-        for (field, _, _) in each(b, a) {
-            let (b, a) = (before.field(field, &nothing), after.field(field, &nothing));
-            self.below(&format!(".{field}")).slots(b.as_ref(), a.as_ref());
-        }
-    }
-}
-
-/// A place in a value: what a policy says of it, and who may choose it.
-struct Slot<'p> {
-    policy: &'p Policy,
-    /// The schema that counts: the input's, where one is put in.
-    schema: &'p Schema,
-    ty: &'p Type,
-    from: Admitted,
-    ask: BTreeSet<Name>,
-    /// The input that is put in.
-    input: Option<&'p Name>,
-    /// Whether the schema is an input's: then a type that is not said is a string.
-    is_input: bool,
-}
-
-impl<'p> Slot<'p> {
-    fn new(policy: &'p Policy, schema: &'p Schema, ty: &'p Type, outer: Choosers<'_>) -> Self {
-        let choosers = schema.choosers(outer);
-        let (from, ask) = (choosers.from.clone(), choosers.ask.clone());
-        let slot = Self { policy, schema, ty, from, ask, input: schema.input.as_ref(), is_input: false };
-        if let Some(input) = schema.input.as_ref().and_then(|name| policy.inputs.get(name)) {
-            let from = Admitted::Only(origin(input));
-            return Self { schema: &input.schema, from, ask: BTreeSet::new(), is_input: true, ..slot };
-        }
-        if schema.constant.is_some() {
-            let from = Admitted::Only(BTreeSet::from([Origin::Policy.name()]));
-            return Self { from, ask: BTreeSet::new(), ..slot };
-        }
-        slot
-    }
-
-    fn whole(policy: &'p Policy, schema: &'p Schema, ty: &'p Type) -> Self {
-        Self::new(policy, schema, ty, Choosers { from: &Admitted::default(), ask: &BTreeSet::new() })
-    }
-
-    fn of_argument(policy: &'p Policy, argument: &'p Argument) -> Self {
-        Self::whole(policy, &argument.schema, &argument.ty)
-    }
-
-    fn of_input(policy: &'p Policy, input: &'p Input) -> Self {
-        Self { is_input: true, ..Self::whole(policy, &input.schema, &Type::Json) }
-    }
-
-    fn below<'s>(&'s self, schema: &'s Schema, ty: &'s Type) -> Slot<'s> {
-        Slot::new(self.policy, schema, ty, Choosers { from: &self.from, ask: &self.ask })
-    }
-
-    fn items<'s>(&'s self, nothing: &'s Schema) -> Slot<'s> {
-        let ty = if let Type::List(item) = self.ty.some() { item } else { &Type::Json };
-        self.below(self.schema.items.as_deref().unwrap_or(nothing), ty)
-    }
-
-    /// A field of it; `None` where it cannot be given.
-    fn field<'s>(&'s self, name: &str, nothing: &'s Schema) -> Option<Slot<'s>> {
-        let fields = &self.schema.properties;
-        let schema = fields.get(name).or(if fields.is_empty() { Some(nothing) } else { None })?;
-        let ty = match self.ty.some() {
-            Type::Record(fields) => fields.iter().find(|field| field.name == name).map_or(&Type::Json, |f| &f.ty),
-            _ => &Type::Json,
-        };
-        Some(self.below(schema, ty))
-    }
-
-    /// The type of JSON that the schema asks for, where the WIT type does not say it.
-    fn kind(&self) -> Option<JsonType> {
-        let said = self.schema.json_type;
-        let kind = if self.is_input { said.or(Some(JsonType::String)) } else { said };
-        kind.filter(|kind| *self.ty.some() == Type::Json && *kind != JsonType::Json)
-    }
-
-    fn said(&self, keyword: &str) -> Option<&'p Value> {
-        self.schema.written.get(keyword)
-    }
-
-    /// Who may choose it, also once a person has said so.
-    fn asked(&self) -> Admitted {
-        match &self.from {
-            Admitted::Any => Admitted::Any,
-            Admitted::Only(from) => Admitted::Only(from.union(&self.ask).cloned().collect()),
-        }
-    }
-
-    /// The closed list of its values, where there is one.
-    fn listed(&self) -> Option<Vec<&'p Value>> {
-        match &self.schema.constant {
-            Some(constant) => Some(vec![constant]),
-            None => self.schema.options.as_ref().map(|options| options.iter().collect()),
-        }
-    }
-
-    fn allows(&self, values: Option<&[&Value]>) -> bool {
-        values.is_some_and(|values| values.iter().all(|value| self.schema.narrows(self.ty, value).is_ok()))
-    }
-
-    fn is_flat(&self) -> bool {
-        self.schema.items.is_none() && self.schema.properties.is_empty()
-    }
-
-    fn is_fixed(&self) -> bool {
-        self.input.is_some() || self.schema.constant.is_some()
-    }
-
-    fn text(&self) -> String {
-        let mut shown = self.schema.written.clone();
-        if let Some(input) = self.input {
-            shown = Map::from_iter([("input".to_owned(), json!(input))]);
-        } else if self.schema.constant.is_none() {
-            shown.insert("from".to_owned(), origins(&self.from));
-        }
-        Value::Object(shown).to_string()
     }
 }
 
@@ -584,43 +394,6 @@ fn higher<T: PartialOrd>(before: T, after: T) -> Option<Ordering> {
     after.partial_cmp(&before)
 }
 
-/// [`higher`] for numbers of JSON.
-fn numbers(before: &Value, after: &Value) -> Option<Ordering> {
-    if before == after {
-        return Some(Ordering::Equal);
-    }
-    match (before.as_i64(), after.as_i64()) {
-        (Some(before), Some(after)) => higher(before, after),
-        // Rounding keeps an order, but can make two equal that are not.
-        _ => higher(before.as_f64()?, after.as_f64()?).filter(|order| order.is_ne()),
-    }
-}
-
-fn kinds(before: JsonType, after: JsonType) -> Option<Ordering> {
-    match (before, after) {
-        (JsonType::Integer, JsonType::Number) => Some(Ordering::Greater),
-        (JsonType::Number, JsonType::Integer) => Some(Ordering::Less),
-        _ => same(before, after),
-    }
-}
-
-fn admission(before: &Admitted, after: &Admitted) -> Option<Ordering> {
-    match (before, after) {
-        (Admitted::Any, Admitted::Any) => Some(Ordering::Equal),
-        (Admitted::Any, Admitted::Only(_)) => Some(Ordering::Less),
-        (Admitted::Only(_), Admitted::Any) => Some(Ordering::Greater),
-        (Admitted::Only(before), Admitted::Only(after)) => inclusion(before, after),
-    }
-}
-
-/// Who may choose, as a policy writes it.
-fn origins(admitted: &Admitted) -> Value {
-    match admitted {
-        Admitted::Any => json!(["any"]),
-        Admitted::Only(origins) => json!(origins),
-    }
-}
-
 /// What an input carries. One that is bound to a file carries `file`, and not `user`; that changes with neither.
 fn origin(input: &Input) -> BTreeSet<Name> {
     input.origin.clone().unwrap_or_else(|| BTreeSet::from([Origin::User.name()]))
@@ -647,18 +420,20 @@ fn by_part(capability: &Capability) -> BTreeMap<(String, usize), &Endorsement> {
     parts
 }
 
-fn tests(policy: &Policy) -> BTreeMap<String, usize> {
-    let text = |test: &Test| {
-        let Test { plan, verdict, rule, task, input, line: _ } = test;
-        json!({ "plan": plan, "verdict": verdict, "rule": rule, "task": task, "input": input }).to_string()
-    };
-    policy.tests.iter().map(|test| (text(test), test.line)).collect()
+/// The tests, each by all that it says, with its line.
+fn tests(policy: &Policy) -> BTreeMap<String, (Value, usize)> {
+    let tests = policy.tests.iter().map(|test| {
+        let Test { plan, verdict, rule, task, input, line } = test;
+        let said = json!({ "plan": plan, "verdict": verdict, "rule": rule, "task": task, "input": input });
+        (said.to_string(), (said, *line))
+    });
+    tests.collect()
 }
 
-fn task(task: &Task) -> String {
+fn task(task: &Task) -> Value {
     let input: Map<String, Value> =
         task.input.iter().map(|(name, schema)| (name.to_string(), Value::Object(schema.written.clone()))).collect();
-    json!({ "only": task.only, "calls": task.calls, "input": input }).to_string()
+    json!({ "only": task.only, "calls": task.calls, "input": input })
 }
 
 fn folder(folder: &Folder) -> String {
