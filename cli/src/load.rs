@@ -75,9 +75,15 @@ impl Loaded {
         let policy = if narrowing.is_none() {
             Ok(whole)
         } else {
-            whole
-                .narrow(narrowing)
-                .map_err(|why| Error::input(why.rule, why.message).help(why.help.unwrap_or_default()))
+            whole.narrow(narrowing).map_err(|refusal| {
+                let why = refusal.violations().first();
+                let help = why.and_then(|why| why.help.clone()).unwrap_or_default();
+                Error::input(
+                    why.map_or("usage", |why| why.rule),
+                    why.map_or_else(String::new, |why| why.message.clone()),
+                )
+                .help(help)
+            })
         };
         Ok(Self { file, document, catalogue, policy: Arc::new(policy?), components, folders, home, cache })
     }

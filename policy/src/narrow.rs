@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::fault::Violation;
+use crate::fault::{Refusal, Violation};
 use crate::label::listed;
 use crate::name::Name;
 use crate::policy::Policy;
@@ -49,10 +49,10 @@ impl Policy {
     ///
     /// # Errors
     /// A task or a capability that the policy does not have.
-    pub fn narrow(mut self, narrowing: &Narrowing) -> Result<Self, Violation> {
+    pub fn narrow(mut self, narrowing: &Narrowing) -> Result<Self, Refusal> {
         let Narrowing { task, only } = narrowing;
         let unknown = |rule, message: String, known: String| {
-            Err(Violation::new(rule, "", message).help(format!("there are {known}")))
+            Err(Violation::new(rule, "", message).help(format!("there are {known}")).into())
         };
         if let Some(name) = task {
             let Some((_, task)) = self.tasks.remove_entry(name.as_str()) else {

@@ -115,7 +115,7 @@ impl Policy {
                     let held = capability.grants.iter().filter_map(|held| self.grants.get_key_value(held));
                     let mut sinks = held.filter(|(held, sink)| place.contains(held) && sink.is_sink());
                     sinks.any(|(sink, granted)| {
-                        granted.accepted().contains(label) && self.into_sink(name, sink, label, String::new()).is_some()
+                        granted.accepted().contains(label) && self.sent_to(name, sink, label, String::new()).is_some()
                     })
                 };
                 self.capabilities.iter().filter(sends).map(|(name, _)| name).collect()
@@ -163,7 +163,7 @@ impl Policy {
                     sinks.find_map(|(sink, granted)| {
                         let end = format!("and sends it to `{sink}`, which accepts it (line {})", granted.line);
                         let accepted = granted.accepted().contains(&never.label);
-                        accepted.then(|| self.into_sink(name, sink, &never.label, end)).flatten()
+                        accepted.then(|| self.sent_to(name, sink, &never.label, end)).flatten()
                     })
                 })
             }
@@ -171,7 +171,7 @@ impl Policy {
     }
 
     /// How a secret comes into a sink of a capability.
-    fn into_sink(&self, name: &Name, sink: &Name, label: &Name, end: String) -> Option<Way> {
+    fn sent_to(&self, name: &Name, sink: &Name, label: &Name, end: String) -> Option<Way> {
         let flow = self.flows.capabilities.get(name)?;
         let argument = flow.arguments.iter().find(|(_, traced)| traced.label.secrecy.contains(label));
         if let Some((argument, _)) = argument {

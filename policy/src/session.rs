@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::approval::Approval;
-use crate::fault::Violation;
+use crate::fault::{Refusal, Violation};
 use crate::json::{self, Bounds};
 use crate::label::{Label, Origin};
 use crate::name::Name;
@@ -140,14 +140,15 @@ impl Session {
     ///
     /// # Errors
     /// More than this policy could have shown it: what is proved of the policy would not hold.
-    pub fn with_context(mut self, policy: &Policy, context: &Label) -> Result<Self, Violation> {
+    pub fn with_context(mut self, policy: &Policy, context: &Label) -> Result<Self, Refusal> {
         let most = &policy.flows.context;
         if self.policy != policy.identity() {
-            return Err(Violation::new("session.policy", "", "the session was opened under another policy"));
+            return Err(Violation::new("session.policy", "", "the session was opened under another policy").into());
         }
         if !context.secrecy.is_subset(&most.secrecy) || !context.origin.is_subset(&most.origin) {
             let message = format!("the planner remembers what is {context}, which is more than this policy shows");
-            return Err(Violation::new("planner.context", "", message).help("let the planner forget, and start anew"));
+            let help = "let the planner forget, and start anew";
+            return Err(Violation::new("planner.context", "", message).help(help).into());
         }
         self.join_context(context);
         Ok(self)

@@ -87,7 +87,7 @@ fn run(policy: &Arc<Policy>, document: &Document, catalogue: &Catalogue, test: &
         Some(task) => {
             let narrowing = Narrowing { task: Some(task.to_string()), only: Vec::new() };
             let whole = Policy::load(document, catalogue).map_err(|_| "the policy does not load".to_owned());
-            whole.and_then(|whole| whole.narrow(&narrowing).map_err(|why| why.message)).map(Arc::new)
+            whole.and_then(|whole| whole.narrow(&narrowing).map_err(|why| why.to_string())).map(Arc::new)
         }
     };
     let policy = match narrowed {

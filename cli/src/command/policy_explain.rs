@@ -65,7 +65,7 @@ fn as_text(loaded: &Loaded) -> String {
         line(&mut text, "order  ", &order);
     }
     let tasks = policy.tasks.iter().map(|(name, task)| {
-        let only = task.only.as_ref().map_or_else(|| "every capability".to_owned(), |only| names(only));
+        let only = task.only.as_ref().map_or_else(|| "every capability".to_owned(), names);
         format!("{name} keeps {only}")
     });
     let tasks: Vec<String> = tasks.collect();

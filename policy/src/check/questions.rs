@@ -53,7 +53,7 @@ fn digest(steps: &[ValidatedStep], answer: Option<&Reference>) -> [u8; 32] {
             step.arguments.iter().map(|(name, template)| (name, written(template))).collect();
         json!([step.id, step.capability, arguments])
     });
-    let plan = json!([steps.collect::<Vec<_>>(), answer.map(|answer| reference(answer))]);
+    let plan = json!([steps.collect::<Vec<_>>(), answer.map(reference)]);
     Sha256::digest(plan.to_string().as_bytes()).into()
 }
 

@@ -276,7 +276,7 @@ impl Random {
                 let endorsed = source.endorse.as_ref().filter(|endorse| at.replace(['0', '1'], "*") == endorse.at);
                 let origin = endorsed.map_or(label.origin, |endorse| label.origin - endorse.drop);
                 let likely = origin.within(from) && self.keeps(policy, capability, label.secrecy);
-                add(Value::Step(step.id, *at), likely, if endorsed.is_some() { 13 } else { 1 });
+                add(Value::Step(step.id, at), likely, if endorsed.is_some() { 13 } else { 1 });
             }
         }
         let strict = candidates.iter().any(|candidate| candidate.likely) && !self.chance(12);

@@ -61,7 +61,7 @@ fn open(loaded: &claw_policy::Policy, policy: &Policy, session: &model::Session)
     Ok(if is_new {
         opened
     } else {
-        opened.with_context(loaded, &session.context.written()).map_err(|why| why.message)?
+        opened.with_context(loaded, &session.context.written()).map_err(|why| why.to_string())?
     })
 }
 

@@ -498,7 +498,7 @@ fn what_is_disclosed_is_within_what_the_planner_accepts() {
 fn renamed(plan: &[Step]) -> Vec<Step> {
     fn shifted(value: &Value, ids: &BTreeSet<usize>) -> Value {
         match value {
-            Value::Step(id, at) if ids.contains(id) => Value::Step(id + ids.len(), *at),
+            Value::Step(id, at) if ids.contains(id) => Value::Step(id + ids.len(), at),
             Value::Whole(parts) => Value::Whole(parts.iter().map(|part| shifted(part, ids)).collect()),
             other => other.clone(),
         }
