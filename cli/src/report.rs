@@ -69,6 +69,20 @@ pub(crate) fn violations(loaded: &Loaded, plan: &Path, violations: &[Violation])
     }
 }
 
+/// Prints what the author of a policy should look at.
+pub(crate) fn warnings(loaded: &Loaded) {
+    for (line, text) in &loaded.policy.warnings {
+        let mut group = Group::with_title(Level::WARNING.primary_title(printable(text)).id("policy.target"));
+        if let Some(span) = line_span(loaded.text(), *line) {
+            let path = printable(&loaded.file.to_string_lossy());
+            group = group.element(
+                Snippet::source(masked(loaded.text())).path(path).annotation(AnnotationKind::Primary.span(span)),
+            );
+        }
+        show(group.element(Level::HELP.message("leave that origin out of `from`, if it is not meant to steer")));
+    }
+}
+
 /// Prints what a person has to be asked.
 pub(crate) fn questions(loaded: &Loaded, questions: &[Question]) {
     for question in questions {

@@ -32,6 +32,7 @@ pub(crate) fn explain(policy: PathBuf, dir: Vec<(String, String)>, json: bool) -
     } else {
         report::print_text(&as_text(&loaded))?;
     }
+    report::warnings(&loaded);
     Ok(ExitCode::from(DONE))
 }
 

@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use claw_policy::{Disclosure, LoadError, Narrowing, Plan, Question, Refusal, Session, ValidatedPlan};
+use claw_policy::{
+    Disclosure, LoadError, Name, Narrowing, NeverTarget, Plan, Question, Refusal, Session, ValidatedPlan,
+};
 use serde_json::{Value as Json, json};
 
 use crate::evaluate::{Answer, Evaluator};
@@ -386,6 +388,30 @@ fn narrowing_never_widens() {
     println!("{accepted} accepted and {asked} asked about by both; {taken} refused by the part alone");
     println!("{not_opened} sessions did not open, by their inputs");
     assert!(accepted >= 300 && asked >= 30 && taken >= 100 && not_opened >= 100, "too little is tried");
+}
+
+#[test]
+fn what_explain_shows_is_what_is_proved() {
+    let mut random = Random(16);
+    let (mut never, mut possible) = (0, 0);
+    for _ in 0..300 {
+        let (policy, loaded) = loadable(&mut random);
+        let secrets = loaded.flows.reads.values().flat_map(|label| label.secrecy.iter().cloned());
+        let secrets: BTreeSet<Name> =
+            secrets.filter(|name| loaded.grants.contains_key(name) || name.as_str() == "red").collect();
+        let sinks = loaded.grants.iter().filter(|(_, grant)| grant.is_sink());
+        let targets: Vec<NeverTarget> =
+            sinks.map(|(name, _)| NeverTarget::Grant(name.clone())).chain([NeverTarget::Planner]).collect();
+        for (secret, target) in secrets.iter().flat_map(|secret| targets.iter().map(move |target| (secret, target))) {
+            let proof = claw_policy::Never { label: secret.clone(), target: target.clone(), line: 0 };
+            let text = format!("{}\n[prove]\nnever = [\"{proof}\"]\n", policy.toml());
+            let loads = claw_policy::Policy::parse(&text, &policy.catalogue()).is_ok();
+            assert_eq!(loaded.carriers(secret, target).is_empty(), loads, "{text}");
+            *if loads { &mut never } else { &mut possible } += 1;
+        }
+    }
+    println!("{never} flows never happen, {possible} can");
+    assert!(never >= 100 && possible >= 100, "one of the two is too seldom");
 }
 
 /// What tells that a silent step failed, since nothing after it in its plan has started then.
