@@ -1,13 +1,13 @@
 //! From names on the command line to a policy that is ready: components compiled, folders open, inputs bound.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use claw_policy::{
     Catalogue, Document, Folder, Given, Limits, LoadError, Name, Narrowing, Policy, Session, Target, run_tests,
 };
-use claw_runtime::{Allocation, Cache, Compiler, Components, Folders, Places, Runtime};
+use claw_runtime::{Allocation, Cache, Compiler, Components, Folders, Places, Runtime, Wall};
 
 use crate::ambient::{self, Home};
 use crate::arguments::{PlanArguments, PolicyArguments};
@@ -60,9 +60,6 @@ impl Loaded {
         let folders = Folders::open(&document, &places).map_err(refuse)?;
         let catalogue = Catalogue { components: components.known(), overlaps: folders.overlaps(), files };
         let policy = Policy::load(&document, &catalogue).map_err(refuse)?;
-        if purpose == Purpose::Run {
-            runs(&policy, &document).map_err(refuse)?;
-        }
         let policy = Arc::new(policy);
         if purpose != Purpose::Test {
             let failed =
@@ -85,7 +82,11 @@ impl Loaded {
                 .help(help)
             })
         };
-        Ok(Self { file, document, catalogue, policy: Arc::new(policy?), components, folders, home, cache })
+        let policy = policy?;
+        if purpose == Purpose::Run {
+            runs(&policy, &document).map_err(refuse)?;
+        }
+        Ok(Self { file, document, catalogue, policy: Arc::new(policy), components, folders, home, cache })
     }
 
     /// The text of this policy, for showing its lines.
@@ -169,14 +170,25 @@ fn test_plans(document: &Document, base: &Path) -> Result<BTreeMap<String, Strin
 
 /// What this version decides on and cannot run.
 fn runs(policy: &Policy, document: &Document) -> Result<(), Vec<LoadError>> {
-    let hosts = policy.grants.iter().filter(|(_, grant)| matches!(grant.target, Target::Hosts(_)));
+    let held: BTreeSet<&Name> = policy.capabilities.values().flat_map(|capability| &capability.grants).collect();
+    let hosts =
+        policy.grants.iter().filter(|(name, grant)| held.contains(name) && matches!(grant.target, Target::Hosts(_)));
     let errors = hosts.map(|(name, _)| {
         let message =
-            format!("the grant `{name}` is of hosts: this version of claw checks plans that use them, and runs none");
+            format!("the grant `{name}` is of hosts, and a capability holds it: this version of claw checks such plans, and runs none");
         LoadError::new("policy.later", document.grant_span(name), message)
-            .help("run a policy without it; `claw check` works")
+            .help("keep the capabilities without it: `--only`; `claw check` works with all")
     });
-    nothing_wrong(errors.collect())
+    let mut errors: Vec<LoadError> = errors.collect();
+    let required = document.requires();
+    if !required.is_empty() {
+        let missing = Wall::supported().missing();
+        errors.extend(required.into_iter().filter(|(part, _)| missing.contains(part)).map(|(part, span)| {
+            let message = format!("the policy requires `{part}`, which this machine's kernel does not have");
+            LoadError::new("sandbox.require", span, message).help("run it on a machine that has it: see `claw doctor`")
+        }));
+    }
+    nothing_wrong(errors)
 }
 
 fn nothing_wrong(errors: Vec<LoadError>) -> Result<(), Vec<LoadError>> {

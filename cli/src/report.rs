@@ -85,6 +85,7 @@ pub(crate) fn warnings(loaded: &Loaded) {
 
 /// Prints what a person has to be asked.
 pub(crate) fn questions(loaded: &Loaded, questions: &[Question]) {
+    let mut shown = None;
     for question in questions {
         let what = match question.origins.is_empty() {
             true => format!("the step `{}` asks before each call", question.step),
@@ -99,7 +100,9 @@ pub(crate) fn questions(loaded: &Loaded, questions: &[Question]) {
                 Snippet::source(masked(loaded.text())).path(path).annotation(AnnotationKind::Primary.span(span)),
             );
         }
-        for (name, value) in &question.arguments {
+        // What all questions of a step are about is shown once.
+        let is_new = shown.replace(&question.step) != Some(&question.step);
+        for (name, value) in question.arguments.iter().filter(|_| is_new) {
             let label = question.labels.get(name).map(|label| format!(" ({label})")).unwrap_or_default();
             group = group.element(Level::NOTE.message(printable(&format!("{name} = {value}{label}"))));
         }
@@ -109,7 +112,12 @@ pub(crate) fn questions(loaded: &Loaded, questions: &[Question]) {
 
 /// Questions as `--json` shows them.
 pub(crate) fn questions_json(questions: &[Question]) -> Vec<Value> {
-    let each = |question: &Question| json!({ "step": question.step, "at": question.at, "origins": question.origins });
+    let each = |question: &Question| {
+        json!({
+            "step": question.step, "at": question.at, "origins": question.origins, "line": question.line,
+            "arguments": *question.arguments, "labels": *question.labels,
+        })
+    };
     questions.iter().map(each).collect()
 }
 

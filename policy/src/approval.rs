@@ -1,9 +1,9 @@
 //! Approvals: what a person is asked before a step, and the answer, bound to exactly what was shown.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -14,7 +14,7 @@ use crate::name::Name;
 const APPROVAL_TIME: Duration = Duration::from_secs(600);
 
 /// Something that no rule refuses, and that a person has to be asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// The step.
     pub step: Name,
@@ -23,13 +23,12 @@ pub struct Question {
     /// Whose choice it would let through; empty where each call is asked.
     pub origins: BTreeSet<Name>,
     /// The step's arguments, with references to steps that have not run.
-    pub arguments: BTreeMap<String, Value>,
+    pub arguments: Arc<BTreeMap<String, Value>>,
     /// What each argument carries.
-    pub labels: BTreeMap<String, Label>,
+    pub labels: Arc<BTreeMap<String, Label>>,
     /// The policy's line that asks.
     pub line: usize,
     /// What the answer is for: digest of policy, session, plan, step and arguments.
-    #[serde(skip)]
     pub(crate) subject: [u8; 32],
 }
 

@@ -40,6 +40,8 @@ pub(crate) struct Root {
     #[serde(default)]
     pub(crate) plan: Plan,
     #[serde(default)]
+    pub(crate) sandbox: Sandbox,
+    #[serde(default)]
     pub(crate) prove: Prove,
     #[serde(default)]
     pub(crate) test: Vec<Spanned<Test>>,
@@ -105,7 +107,7 @@ pub(crate) struct Secret {
 
 /// Where a folder grant's folder is.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged, expecting = "a folder is a path, or `{ bind = \"name\" }`")]
+#[serde(untagged, expecting = "a folder is a path, or `{ bind = \"data\" }` with a name of small letters")]
 pub enum Folder {
     /// A path, from the folder that the policy file is in.
     Path(String),
@@ -166,6 +168,32 @@ pub(crate) struct Endorsement {
 pub(crate) enum Approve {
     Never,
     Each,
+}
+
+/// What of the sandbox a machine must have.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sandbox {
+    #[serde(default)]
+    pub(crate) require: Vec<Spanned<SandboxPart>>,
+}
+
+/// A part of the sandbox that not every kernel has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SandboxPart {
+    Landlock,
+    Seccomp,
+}
+
+impl SandboxPart {
+    /// Its name.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Landlock => "landlock",
+            Self::Seccomp => "seccomp",
+        }
+    }
 }
 
 /// What must hold for every plan.
@@ -262,9 +290,9 @@ pub(crate) struct Planner {
 pub(crate) struct Plan {
     pub(crate) steps: Option<Spanned<i64>>,
     #[serde(default)]
-    pub(crate) before: Vec<Spanned<[Spanned<Name>; 2]>>,
+    pub(crate) before: Vec<Spanned<Vec<Spanned<Name>>>>,
     #[serde(default)]
-    pub(crate) after: Vec<Spanned<[Spanned<Name>; 2]>>,
+    pub(crate) after: Vec<Spanned<Vec<Spanned<Name>>>>,
     #[serde(default)]
     pub(crate) strict: bool,
 }
@@ -380,6 +408,11 @@ impl Document {
     /// Where the grant `name` is.
     pub fn grant_span(&self, name: &Name) -> Range<usize> {
         self.root.grant.keys().find(|key| key.get_ref() == name).map_or(0..0, Spanned::span)
+    }
+
+    /// What of the sandbox the policy requires, each with its place.
+    pub fn requires(&self) -> Vec<(&'static str, Range<usize>)> {
+        self.root.sandbox.require.iter().map(|part| (part.get_ref().as_str(), part.span())).collect()
     }
 
     /// The plans of the policy's tests, each with its place.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::name::Name;
 use crate::schema::{JsonType, Schema};
+use crate::types::is_index;
 
 /// The most characters of a string that is endorsed: it is to be looked at, not to carry a text.
 const STRING_CHARS_MAX: u64 = 64;
@@ -32,7 +33,14 @@ pub struct Endorsement {
 impl Endorsement {
     /// Whether a reference to `part` is to a part that this endorses, and to one that a plan picks out of several.
     pub(crate) fn covers(&self, part: &[String]) -> bool {
-        self.at.len() == part.len() && self.at.iter().zip(part).all(|(at, token)| at == "*" || at == token)
+        self.at.len() == part.len()
+            && self.at.iter().zip(part).all(|(at, token)| at == token || (at == "*" && is_index(token)))
+    }
+
+    /// Whether some part of an output is covered by both.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        let is_one = |(a, b): (&String, &String)| a == b || (a == "*" && is_index(b)) || (b == "*" && is_index(a));
+        self.at.len() == other.at.len() && self.at.iter().zip(&other.at).all(is_one)
     }
 
     /// Whether a plan picks which element it is.
@@ -55,7 +63,11 @@ impl Endorsement {
                     (Value::Array(items), "*") if items.len() as u64 <= self.items_max.unwrap_or(0) => {
                         below.extend(items);
                     }
-                    (Value::Array(items), index) => below.push(items.get(index.parse::<usize>().ok()?)?),
+                    // An object with a key `*` is no array: what is looked at would not be what a plan refers to.
+                    (_, "*") => return None,
+                    (Value::Array(items), index) if is_index(index) => {
+                        below.push(items.get(index.parse::<usize>().ok()?)?)
+                    }
                     (Value::Object(fields), key) => below.push(fields.get(key)?),
                     _ => return None,
                 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::check::{Template, ValidatedPlan, ValidatedStep, too_long, value_violations};
+use crate::check::{Template, ValidatedPlan, ValidatedStep, json_length, too_long, too_many_bytes, value_violations};
 use crate::fault::{Refusal, Violation, Violations};
 use crate::json::{self, Bounds, with_index, with_key};
 use crate::label::Label;
@@ -124,8 +124,8 @@ impl Execution {
             .all(|step| self.session.steps.get(&step.id).is_some_and(|past| past.value.is_some()));
         if complete {
             self.answer = match (&self.plan.answer, self.plan.steps.last()) {
-                (Some(reference), _) => output(&self.session, &reference.step, &reference.part),
-                (None, Some(last)) => output(&self.session, &last.id, ""),
+                (Some(reference), _) => output(&self.session, &reference.step, &reference.part).cloned(),
+                (None, Some(last)) => output(&self.session, &last.id, "").cloned(),
                 (None, None) => None,
             };
         }
@@ -158,9 +158,14 @@ fn resolve(
     let (mut given, mut violations) = (Map::new(), Violations::default());
     for (name, template) in &step.arguments {
         let place = with_key(&at, name);
-        let value = match fill(template, session) {
+        let mut left = capability.limits.argument_bytes;
+        let value = match fill(template, session, &mut left) {
             Ok(value) => value,
-            Err((step, part)) => {
+            Err(Unfilled::TooLong) => {
+                violations.push(too_many_bytes(name, &place));
+                continue;
+            }
+            Err(Unfilled::Missing(step, part)) => {
                 // A step that failed without the planner's being told: what uses it fails in its turn.
                 let failed = session.steps.get(&step).is_some_and(|past| past.value.is_none());
                 violations.push(if failed {
@@ -202,21 +207,36 @@ fn resolve(
     })
 }
 
-fn fill(template: &Template, session: &Session) -> Result<Value, (Name, String)> {
+/// Why an argument cannot be put together.
+enum Unfilled {
+    /// The step has no such part.
+    Missing(Name, String),
+    /// It would be longer than an argument may be.
+    TooLong,
+}
+
+/// Puts values in the place of references. They are counted before they are copied: a plan can refer to one many times.
+fn fill(template: &Template, session: &Session, left: &mut u64) -> Result<Value, Unfilled> {
     Ok(match template {
         Template::Value(value) => value.clone(),
-        Template::Array(items) => Value::Array(items.iter().map(|item| fill(item, session)).collect::<Result<_, _>>()?),
+        Template::Array(items) => {
+            Value::Array(items.iter().map(|item| fill(item, session, left)).collect::<Result<_, _>>()?)
+        }
         Template::Object(fields) => {
-            let fields = fields.iter().map(|(name, field)| Ok((name.clone(), fill(field, session)?)));
+            let fields = fields.iter().map(|(name, field)| Ok((name.clone(), fill(field, session, left)?)));
             Value::Object(fields.collect::<Result<_, _>>()?)
         }
-        Template::Output(reference) => output(session, &reference.step, &reference.part)
-            .ok_or_else(|| (reference.step.clone(), reference.part.clone()))?,
+        Template::Output(reference) => {
+            let value = output(session, &reference.step, &reference.part)
+                .ok_or_else(|| Unfilled::Missing(reference.step.clone(), reference.part.clone()))?;
+            *left = left.checked_sub(json_length(value)).ok_or(Unfilled::TooLong)?;
+            value.clone()
+        }
     })
 }
 
-fn output(session: &Session, step: &Name, part: &str) -> Option<Value> {
-    session.steps.get(step)?.value.as_ref()?.pointer(part).cloned()
+fn output<'s>(session: &'s Session, step: &Name, part: &str) -> Option<&'s Value> {
+    session.steps.get(step)?.value.as_ref()?.pointer(part)
 }
 
 /// What a plan sees of an output: its type checked, JSON text parsed.

@@ -6,7 +6,7 @@ use crate::label::{Admitted, BUILT_IN_ORIGINS, Label, Origin};
 use crate::name::Name;
 use crate::policy::{Capability, Grant, Input, Planner, Target};
 use crate::schema::{JsonType, Schema};
-use crate::types::Type;
+use crate::types::{Kinds, Type};
 
 /// The most names that labels are made of: a set of them is one word.
 pub(crate) const NAMES_MAX: usize = 128;
@@ -245,9 +245,12 @@ impl<'p> Solving<'p> {
         }
         // What a person can let through counts as let through.
         let from = schema.from.as_ref().map_or(outer, |from| self.names.admitted(from)) | self.names.set(&schema.ask);
-        let narrowed = schema.narrowed(ty);
-        let targets = narrowed.subterms();
-        let fits = |part: &Type| targets.iter().any(|target| part.may_fit(target));
+        // INVARIANT: whatever a check lets through, and the values' own checks when the step starts, has an edge here. A
+        // reference is refused where its type cannot fit; an input by its value alone, so what its JSON can be is all that counts.
+        let targets = ty.subterms();
+        let all =
+            targets.iter().fold(schema.kinds(ty), |all, part| if *part == ty { all } else { all.or(part.kinds()) });
+        let fits = |part: &Type| part.kinds().meets(all) && targets.iter().any(|target| part.may_fit(target));
         let is_fed = |ty: &Type| ty.subterms().into_iter().any(fits);
         let outputs = self.capabilities.iter().enumerate().filter(|(_, (_, c))| c.output.as_ref().is_some_and(is_fed));
         let endorsed = self.capabilities.iter().enumerate().flat_map(|(index, (_, c))| {
@@ -258,11 +261,8 @@ impl<'p> Solving<'p> {
             };
             each.filter(move |(_, e)| part(&e.at).is_some_and(|part| fits(&part))).map(move |(e, _)| (index, e))
         });
-        let open = schema.open_parts(&narrowed);
-        let is_bound = |input: &Input| {
-            let given = input_type(&input.schema);
-            open.iter().any(|target| given.may_fit(target) && schema.takes(&given))
-        };
+        let open = schema.open_kinds(ty);
+        let is_bound = |input: &Input| input.schema.json_type.map_or(Kinds::STRING, JsonType::kinds).meets(open);
         let inputs = self.inputs.iter().enumerate().filter(|(_, (_, input))| is_bound(input));
         nodes.push(Node::Open {
             from,
@@ -312,6 +312,10 @@ impl<'p> Solving<'p> {
             }
             if self.gives_back(index, grant) {
                 own.secrecy |= self.names.set(&other.accepted());
+                // What lies in the folder from elsewhere can be moved within it, by whoever may write there.
+                let inside = (0..self.grants.len()).filter(|inside| self.overlap(index, *inside));
+                let inside = inside.filter_map(|inside| self.grants.get(inside));
+                own.secrecy |= inside.fold(0, |all, (_, inside)| all | self.names.bits(&inside.label).secrecy);
             }
         }
         own

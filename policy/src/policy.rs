@@ -86,6 +86,8 @@ pub struct Policy {
     pub tasks: BTreeMap<Name, Task>,
     /// What it is narrowed to, for a run of a part of it.
     pub narrowing: Narrowing,
+    /// What of the sandbox a machine must have to run its plans.
+    pub requires: BTreeSet<&'static str>,
     /// What its author should look at: line and text.
     pub warnings: Vec<(usize, String)>,
 }

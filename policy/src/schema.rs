@@ -10,7 +10,7 @@ use crate::json::with_key;
 use crate::label::{Admitted, BUILT_IN_ORIGINS, Choosers};
 use crate::name::Name;
 use crate::path;
-use crate::types::Type;
+use crate::types::{Kinds, Type};
 
 /// The most faults that are reported of one value.
 const FAULTS_MAX: usize = 100;
@@ -63,6 +63,18 @@ pub enum JsonType {
 }
 
 impl JsonType {
+    /// What JSON it is.
+    pub(crate) fn kinds(self) -> Kinds {
+        match self {
+            Self::Boolean => Kinds::BOOLEAN,
+            Self::Integer | Self::Number => Kinds::NUMBER,
+            Self::String => Kinds::STRING,
+            Self::Array => Kinds::ARRAY,
+            Self::Object => Kinds::OBJECT,
+            Self::Json => Kinds::ANY,
+        }
+    }
+
     /// Its name in a schema.
     fn name(self) -> &'static str {
         match self {
@@ -251,34 +263,35 @@ impl Schema {
         }
     }
 
-    /// The type of the value, and of those of its parts that nothing is said about here.
-    pub(crate) fn open_parts<'t>(&self, ty: &'t Type) -> Vec<&'t Type> {
-        match ty.some() {
-            Type::List(_) if self.items.is_some() => vec![ty],
-            Type::Record(fields) => {
-                let open = fields.iter().filter(|field| !self.properties.contains_key(&field.name));
-                std::iter::once(ty).chain(open.flat_map(|field| field.ty.subterms())).collect()
-            }
-            _ => ty.subterms(),
+    /// What JSON the value can be, as far as the type and the schema say.
+    pub(crate) fn kinds(&self, ty: &Type) -> Kinds {
+        let kinds = ty.kinds();
+        match self.json_type {
+            Some(json_type) if *ty.some() == Type::Json => json_type.kinds(),
+            _ => kinds,
         }
     }
 
-    /// The type of the value, where it is JSON, as far as the schema says more.
-    pub(crate) fn narrowed(&self, ty: &Type) -> Type {
-        match (ty.some(), self.json_type) {
-            (Type::Json, Some(JsonType::Boolean)) => Type::Bool,
-            (Type::Json, Some(JsonType::Integer)) => Type::Signed(64),
-            (Type::Json, Some(JsonType::Number)) => Type::Float(64),
-            (Type::Json, Some(JsonType::String)) => Type::String,
-            _ => ty.clone(),
-        }
-    }
-
-    /// Whether a value of the type can be all of what the schema is about: an object or array is no other value.
-    pub(crate) fn takes(&self, given: &Type) -> bool {
-        *given == Type::Json
-            || !matches!(self.json_type, Some(JsonType::Object | JsonType::Array))
-            || !self.carries_json()
+    /// What JSON can be put somewhere into the value, by a plan that writes the rest of it: the value itself, and those of
+    /// its parts that nothing is said about here.
+    pub(crate) fn open_kinds(&self, ty: &Type) -> Kinds {
+        let parts = |parts: &mut dyn Iterator<Item = &Type>| {
+            parts.flat_map(Type::subterms).fold(Kinds::NONE, |all, part| all.or(part.kinds()))
+        };
+        let below = match ty.some() {
+            Type::List(_) if self.items.is_some() => Kinds::NONE,
+            Type::Record(fields) => parts(
+                &mut fields.iter().filter(|field| !self.properties.contains_key(&field.name)).map(|field| &field.ty),
+            ),
+            Type::Json => match self.json_type {
+                Some(JsonType::Array) if self.items.is_some() => Kinds::NONE,
+                Some(JsonType::Object) if !self.properties.is_empty() => Kinds::NONE,
+                Some(JsonType::Boolean | JsonType::Integer | JsonType::Number | JsonType::String) => Kinds::NONE,
+                _ => Kinds::ANY,
+            },
+            other => parts(&mut std::iter::once(other)),
+        };
+        self.kinds(ty).or(below)
     }
 
     /// Whether the policy fixes the value, or a part of it.

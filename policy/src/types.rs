@@ -74,6 +74,28 @@ pub struct Case {
     pub ty: Option<Type>,
 }
 
+/// Kinds of JSON, as a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kinds(u8);
+
+impl Kinds {
+    pub(crate) const NONE: Self = Self(0);
+    pub(crate) const BOOLEAN: Self = Self(1);
+    pub(crate) const NUMBER: Self = Self(2);
+    pub(crate) const STRING: Self = Self(4);
+    pub(crate) const ARRAY: Self = Self(8);
+    pub(crate) const OBJECT: Self = Self(16);
+    pub(crate) const ANY: Self = Self(31);
+
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(crate) fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
 /// A value that is not of its type: where in the value, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypeFault {
@@ -232,8 +254,7 @@ impl Type {
             Self::Tuple(items) => items.iter().collect(),
             Self::Record(fields) => fields.iter().map(|field| &field.ty).collect(),
             // A part may be of another type, which only the running step knows; a flag and a tag are text.
-            Self::Variant(_) | Self::Flags(_) => vec![&Self::Json],
-            Self::Result(ok, err) => [ok, err].into_iter().flatten().map(|side| &**side).collect(),
+            Self::Variant(_) | Self::Flags(_) | Self::Result(..) => vec![&Self::Json],
             _ => Vec::new(),
         };
         all.extend(below.into_iter().flat_map(Self::subterms));
@@ -271,6 +292,21 @@ impl Type {
             Self::Tuple(items) => items.iter().any(Self::is_wide),
             Self::Record(fields) => fields.iter().any(|field| field.ty.is_wide()),
             _ => false,
+        }
+    }
+
+    /// What JSON its values are.
+    pub(crate) fn kinds(&self) -> Kinds {
+        match self {
+            Self::Bool => Kinds::BOOLEAN,
+            // Beyond 2^53 they travel in strings.
+            Self::Signed(64) | Self::Unsigned(64) => Kinds::NUMBER.or(Kinds::STRING),
+            Self::Signed(_) | Self::Unsigned(_) | Self::Float(_) => Kinds::NUMBER,
+            Self::Char | Self::String | Self::Bytes | Self::Enum(_) => Kinds::STRING,
+            Self::List(_) | Self::Tuple(_) | Self::Flags(_) => Kinds::ARRAY,
+            Self::Record(_) | Self::Variant(_) | Self::Result(..) => Kinds::OBJECT,
+            Self::Option(some) => some.kinds(),
+            Self::Json => Kinds::ANY,
         }
     }
 
@@ -374,7 +410,7 @@ fn unknown_field(key: &str, fields: &[Field]) -> String {
 }
 
 /// An index of a JSON pointer: digits without leading zeros (RFC 6901).
-fn is_index(token: &str) -> bool {
+pub(crate) fn is_index(token: &str) -> bool {
     token == "0" || (!token.starts_with('0') && !token.is_empty() && token.bytes().all(|b| b.is_ascii_digit()))
 }
 

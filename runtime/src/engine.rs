@@ -176,20 +176,24 @@ fn pool() -> PoolingAllocationConfig {
 }
 
 /// Starts the thread that moves `engine`'s epoch on, until the engine is gone. One an engine; a store's deadline in
-/// epochs ([`epochs`]) means nothing without it.
+/// epochs ([`epochs`]) means nothing without it. It runs when this returns.
 ///
 /// # Errors
 /// The thread cannot be started: start it before the process gives up the right to.
 pub fn tick(engine: &Engine) -> io::Result<()> {
     let engine = engine.weak();
+    let (started, is_started) = std::sync::mpsc::channel();
     let ticking = move || {
+        // A thread that starts makes system calls that nothing makes later.
+        let _listened_to = started.send(());
         while let Some(engine) = engine.upgrade() {
             engine.increment_epoch();
             drop(engine);
             thread::sleep(Duration::from_millis(EPOCH_TICK_MS));
         }
     };
-    thread::Builder::new().name("epochs".to_owned()).stack_size(64 << 10).spawn(ticking).map(drop)
+    thread::Builder::new().name("epochs".to_owned()).stack_size(64 << 10).spawn(ticking)?;
+    is_started.recv().map_err(io::Error::other)
 }
 
 /// The epochs after which a step whose limit `time` is this many milliseconds is stopped: some half a second late.

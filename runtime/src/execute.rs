@@ -45,7 +45,6 @@ pub struct Runtime {
 #[derive(Debug)]
 struct Started {
     worker: Worker,
-    loaded: BTreeSet<String>,
     prepared: BTreeSet<Name>,
 }
 
@@ -115,6 +114,7 @@ impl Runtime {
         watch: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Outcome, ExecuteError> {
         let policy = Arc::clone(plan.policy());
+        let wanted: BTreeSet<Name> = plan.steps().iter().map(|step| step.capability().clone()).collect();
         let mut execution = Execution::start(plan, session)?;
         let (mut steps, mut violations, mut status) = (Vec::new(), Vec::new(), Status::Completed);
         while let Some(ready) = execution.next_step() {
@@ -146,7 +146,7 @@ impl Runtime {
                 break;
             }
             intended?;
-            let (ending, usage, report) = self.step(&policy, capability, &mut execution, &ready, clock_ms);
+            let (ending, usage, report) = self.step(&policy, &wanted, &mut execution, &ready, clock_ms);
             let (outcome, ended) = settle(&ready, ending, usage, &report);
             let recorded = conclude(record, &ready, &outcome, &report);
             let full = log_is_full(&recorded, &ready);
@@ -179,11 +179,16 @@ impl Runtime {
     fn step(
         &mut self,
         policy: &Policy,
-        capability: &Capability,
+        wanted: &BTreeSet<Name>,
         execution: &mut Execution,
         ready: &ReadyStep,
         clock_ms: u64,
     ) -> (Ending, Usage, Report) {
+        let Some(capability) = policy.capabilities.get(&ready.capability) else {
+            execution.failed(ready, 0, 0);
+            let reason = reason("worker", "the policy has no such capability");
+            return (Ending::Failed(reason), Usage::default(), Report::default());
+        };
         let (written_left, files_left) = execution.budgets_left();
         let call = Call {
             capability: ready.capability.to_string(),
@@ -194,7 +199,7 @@ impl Runtime {
             seed: self.step_seed(ready),
         };
         let began = Instant::now();
-        let answer = self.ready_worker(policy, capability, &ready.capability).and_then(|()| {
+        let answer = self.ready_worker(policy, wanted).and_then(|()| {
             let interrupt = self.interrupt.as_ref().map(|interrupt| interrupt.as_fd());
             match &mut self.worker {
                 Some(started) => started.worker.call(call, capability.limits.step_time(), interrupt),
@@ -246,27 +251,39 @@ impl Runtime {
         poll(&mut [PollFd::new(interrupt, PollFlags::IN)], Some(&now)).is_ok_and(|ready| ready > 0)
     }
 
-    /// Has a worker with the capability's component loaded.
-    fn ready_worker(&mut self, policy: &Policy, capability: &Capability, name: &Name) -> Result<(), WorkerFault> {
-        if self.worker.is_none() {
-            let most =
-                policy.capabilities.values().map(|capability| capability.limits.output_bytes).max().unwrap_or_default();
-            let started = self.spare.take().map_or_else(|| Spare::start(&self.program), Ok);
-            let Spare(mut worker) = started.map_err(|error| WorkerFault::Broken(error.to_string()))?;
-            worker.open(self.allocation, &self.folders.descriptors(), most)?;
-            self.worker = Some(Started { worker, loaded: BTreeSet::new(), prepared: BTreeSet::new() });
+    /// Has a worker in which every capability that the plan calls is ready, behind the wall.
+    ///
+    /// What is loaded is native code, and a walled worker takes none: one that lacks something is replaced.
+    fn ready_worker(&mut self, policy: &Policy, wanted: &BTreeSet<Name>) -> Result<(), WorkerFault> {
+        let mut prepared = wanted.clone();
+        if let Some(started) = &self.worker {
+            if wanted.is_subset(&started.prepared) {
+                return Ok(());
+            }
+            prepared.extend(started.prepared.iter().cloned());
+            self.worker = None;
         }
-        let Some(started) = &mut self.worker else { return Ok(()) };
-        if !started.loaded.contains(&capability.digest) {
-            let artefact = self.components.artefact(&capability.component);
-            let artefact = artefact.ok_or_else(|| WorkerFault::Broken("its component is not loaded".to_owned()))?;
-            started.worker.load(&capability.digest, artefact)?;
-            started.loaded.insert(capability.digest.clone());
+        let most =
+            policy.capabilities.values().map(|capability| capability.limits.output_bytes).max().unwrap_or_default();
+        let started = self.spare.take().map_or_else(|| Spare::start(&self.program), Ok);
+        let Spare(mut worker) = started.map_err(|error| WorkerFault::Broken(error.to_string()))?;
+        worker.open(self.allocation, &self.folders.descriptors(), most)?;
+        let mut loaded = BTreeSet::new();
+        for (name, capability) in prepared.iter().filter_map(|name| policy.capabilities.get_key_value(name)) {
+            if loaded.insert(&capability.digest) {
+                let artefact = self.components.artefact(&capability.component);
+                let artefact = artefact.ok_or_else(|| WorkerFault::Broken("its component is not loaded".to_owned()))?;
+                worker.load(&capability.digest, artefact)?;
+            }
+            worker.prepare(preparation(policy, capability, name, &self.folders))?;
         }
-        if !started.prepared.contains(name) {
-            started.worker.prepare(preparation(policy, capability, name, &self.folders))?;
-            started.prepared.insert(name.clone());
+        let wall = worker.enclose()?;
+        let missing: Vec<&str> = wall.missing().into_iter().filter(|part| policy.requires.contains(*part)).collect();
+        if !missing.is_empty() {
+            let missing = missing.join(", ");
+            return Err(WorkerFault::Refused(format!("the policy requires {missing}, and the worker is without it")));
         }
+        self.worker = Some(Started { worker, prepared });
         Ok(())
     }
 

@@ -24,4 +24,4 @@ pub use execute::{ExecuteError, Outcome, Progress, Runtime};
 pub use folders::{Folders, Places};
 pub use run::{PlanOutcome, Run};
 pub use self_test::{SelfTestError, self_test};
-pub use worker::{Spare, WORKER_ARGUMENT, serve, worker_socket};
+pub use worker::{Spare, WORKER_ARGUMENT, Wall, serve, worker_socket};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::components::{Compiler, ComponentError};
 use crate::engine::Allocation;
-use crate::worker::{Call, Preparation, Spare, WorkerFault};
+use crate::worker::{Call, Preparation, Spare, Wall, WorkerFault};
 
 /// The component that is tried. It imports nothing, so that what fails is the worker.
 const COMPONENT: &str = "builtin:json-query";
@@ -23,11 +23,11 @@ pub enum SelfTestError {
     Output(String),
 }
 
-/// Starts a worker as every run does, and calls a component in it.
+/// Starts a worker as every run does, calls a component in it, and gives what of the wall stood around it.
 ///
 /// # Errors
 /// What does not work.
-pub fn self_test(compiler: &Compiler<'_>) -> Result<(), SelfTestError> {
+pub fn self_test(compiler: &Compiler<'_>) -> Result<Wall, SelfTestError> {
     let compiled = compiler.builtin(COMPONENT, &mut |_| {})?;
     let failed = |fault: WorkerFault| SelfTestError::Worker(fault.to_string());
     let limits = claw_policy::Limits::default();
@@ -46,6 +46,7 @@ pub fn self_test(compiler: &Compiler<'_>) -> Result<(), SelfTestError> {
         limits,
     };
     worker.prepare(preparation).map_err(failed)?;
+    let wall = worker.enclose().map_err(failed)?;
     let arguments = vec![".[0] + 1".into(), "[41]".into()];
     let call = Call {
         capability: "self-test".to_owned(),
@@ -57,7 +58,7 @@ pub fn self_test(compiler: &Compiler<'_>) -> Result<(), SelfTestError> {
     };
     let ended = worker.call(call, Duration::from_secs(10), None).map_err(failed)?;
     match ended.result {
-        Ok(output) if output.as_str().is_some_and(|text| text.trim() == "[42]") => Ok(()),
+        Ok(output) if output.as_str().is_some_and(|text| text.trim() == "[42]") => Ok(wall),
         other => Err(SelfTestError::Output(format!("{other:?}"))),
     }
 }

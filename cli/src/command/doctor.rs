@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use claw_policy::printable::printable;
-use claw_runtime::{Cache, Compiler};
+use claw_runtime::{Cache, Compiler, Wall};
 use serde::Serialize;
 
 use crate::ambient::{self, Home};
@@ -32,6 +32,7 @@ enum State {
 
 pub(crate) fn doctor(json: bool) -> Result<ExitCode, Error> {
     let home = Home::find()?;
+    let (worker, wall) = worker(&home);
     let findings = [
         platform(),
         user(),
@@ -39,7 +40,8 @@ pub(crate) fn doctor(json: bool) -> Result<ExitCode, Error> {
         folder("records", &home.state),
         folder("cache", &home.cache),
         key(&home),
-        worker(&home),
+        worker,
+        wall,
     ];
     if json {
         report::print_json(&findings)?;
@@ -149,15 +151,27 @@ fn key(home: &Home) -> Finding {
     }
 }
 
-/// Starts a worker as every run does, with a component that needs nothing.
-fn worker(home: &Home) -> Finding {
+/// Starts a worker as every run does, with a component that needs nothing; and what of the second wall stood around it.
+fn worker(home: &Home) -> (Finding, Finding) {
     let help = "a run would fail the same way; `claw -vv run …` says more";
     let tried = ambient::program().map_err(|_| "this program cannot be found".to_owned()).and_then(|program| {
         let cache = Cache::open(&home.cache, &home.state).map_err(|error| error.to_string())?;
         claw_runtime::self_test(&Compiler { cache: &cache, program: &program }).map_err(|error| error.to_string())
     });
     match tried {
-        Ok(()) => finding("worker", State::Good, "starts, and runs a component", ""),
-        Err(why) => finding("worker", State::Broken, why, help),
+        Ok(stands) => (finding("worker", State::Good, "starts, and runs a component", ""), wall(stands)),
+        Err(why) => {
+            (finding("worker", State::Broken, why, help), finding("wall", State::Broken, "there is no worker", help))
+        }
     }
+}
+
+/// The second wall, for a guest that gets out of wasmtime.
+fn wall(stands: Wall) -> Finding {
+    let missing = stands.missing();
+    if missing.is_empty() {
+        return finding("wall", State::Good, "landlock and seccomp stand around the worker", "");
+    }
+    let detail = format!("the kernel has no {}", missing.join(" and no "));
+    finding("wall", State::Weak, detail, "a newer kernel has it; a policy can require it: `[sandbox] require`")
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use claw_policy::label::Admitted;
 use claw_policy::limits::{LIMITS, Limits, Quantity, Scope};
 use claw_policy::printable::printable;
-use claw_policy::{Capability, Grant, Name, Narrowing, NeverTarget, Policy, Schema, Target};
+use claw_policy::{Capability, Folder, Grant, Name, Narrowing, NeverTarget, Policy, Schema, Target};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Map, Value, json};
 
@@ -19,9 +19,9 @@ use crate::report::{self, names};
 /// The most columns of a line.
 const WIDTH: u16 = 100;
 /// The most origins of one set that are shown.
-const ORIGINS_SHOWN: usize = 2;
+const ORIGINS_SHOWN: usize = 1;
 /// The most characters of an endorsement's reason that are shown.
-const BECAUSE_SHOWN: usize = 42;
+const BECAUSE_SHOWN: usize = 36;
 /// The most capabilities of one flow that are shown.
 const CARRIERS_SHOWN: usize = 2;
 
@@ -40,7 +40,7 @@ fn as_text(loaded: &Loaded) -> String {
     let policy = &loaded.policy;
     let digest: String = policy.digest.chars().take(19).collect();
     let mut text = format!("policy {} ({digest}…)\n", policy.name);
-    text.push_str(&section(reached(loaded)));
+    text.push_str(section(reached(loaded)).trim_start_matches('\n'));
     text.push_str(&section(called(policy)));
     text.push_str(&section(flows(policy)));
     let line = |text: &mut String, begin: &str, rest: &str| text.push_str(&wrapped(&format!("{begin} {rest}")));
@@ -132,8 +132,16 @@ fn reached(loaded: &Loaded) -> Table {
 fn target(loaded: &Loaded, name: &Name, grant: &Grant) -> String {
     match &grant.target {
         Target::Folder(folder) => {
-            let real = loaded.folders.real_path(name).and_then(|path| path.file_name());
-            let real = real.map_or_else(|| "a new folder".to_owned(), |path| format!("{}/", path.to_string_lossy()));
+            let written = match &folder.folder {
+                Folder::Path(path) => path.clone(),
+                Folder::Bind(bind) => format!("--dir {}", bind.bind),
+            };
+            let made = if loaded.folders.real_path(name).is_none() { " (new)" } else { "" };
+            // What is written says where it is, unless a link leads elsewhere.
+            let real = loaded.folders.real_path(name).map(|path| path.to_string_lossy().into_owned());
+            let last = |path: &str| path.trim_end_matches('/').rsplit('/').next().map(str::to_owned);
+            let leads = real.filter(|real| last(real) != last(&written) || written.contains(".."));
+            let real = leads.map_or_else(|| format!("{written}{made}"), |real| format!("{written} → {real}"));
             let verb = if grant.writes() { "writes" } else { "reads" };
             let files = folder.files.as_ref().map(|files| format!(" {}", files.join(" "))).unwrap_or_default();
             let dotfiles = if folder.dotfiles { " .*" } else { "" };
@@ -175,7 +183,7 @@ fn called(policy: &Policy) -> Table {
         let mut arguments: Vec<String> =
             choosers.into_iter().map(|(chosen, arguments)| format!("{} {chosen}", arguments.join(", "))).collect();
         if let Some(calls) = capability.calls {
-            arguments.push(format!("{calls} calls"));
+            arguments.push(format!("{calls} call{}", if calls == 1 { "" } else { "s" }));
         }
         if capability.asks {
             arguments.push("asks each time".to_owned());
@@ -196,7 +204,7 @@ fn called(policy: &Policy) -> Table {
     table
 }
 
-/// Who chooses an argument, and among what.
+/// Who chooses an argument, and among what: the whole of it, and each part that others may choose.
 fn chosen(schema: &Schema) -> String {
     if let Some(constant) = &schema.constant {
         return format!("= {constant}");
@@ -204,13 +212,48 @@ fn chosen(schema: &Schema) -> String {
     if let Some(input) = &schema.input {
         return format!("= input {input}");
     }
-    let from = match schema.from.clone().unwrap_or_default() {
-        Admitted::Any => "any".to_owned(),
-        Admitted::Only(origins) => self::origins(&origins),
+    let (mut own, mut parts) = (choosers(schema), Vec::new());
+    parts_chosen(schema, &mut parts);
+    if own.is_empty() {
+        own = origins(&BTreeSet::from_iter(Name::new("user")));
+    }
+    let parts = if parts.is_empty() { String::new() } else { format!("; parts: {}", parts.join(", ")) };
+    format!("({own}{parts})")
+}
+
+/// Who chooses a value, as the schema itself says; nothing where it says nothing.
+fn choosers(schema: &Schema) -> String {
+    let from = match &schema.from {
+        None if schema.options.is_some() || !schema.ask.is_empty() => "user".to_owned(),
+        None => String::new(),
+        Some(Admitted::Any) => "any".to_owned(),
+        // All of them: who may choose is what a policy is read for.
+        Some(Admitted::Only(origins)) => names(origins.iter().filter(|origin| origin.as_str() != "policy")),
     };
+    let policy_admitted = match &schema.from {
+        None | Some(Admitted::Any) => true,
+        Some(Admitted::Only(names)) => names.iter().any(|name| name.as_str() == "policy"),
+    };
+    // Choosing among what the policy lists steers nothing that it did not name.
+    let listed = if schema.options.is_some() && policy_admitted { ", planner of a list" } else { "" };
     let ask = if schema.ask.is_empty() { String::new() } else { format!(", asks for {}", names(&schema.ask)) };
-    let among = if schema.options.is_some() { "planner, of a list".to_owned() } else { from };
-    format!("({among}{ask})")
+    format!("{from}{listed}{ask}")
+}
+
+fn parts_chosen(schema: &Schema, parts: &mut Vec<String>) {
+    let items = schema.items.as_deref().map(|items| ("*", items));
+    let fields = schema.properties.iter().map(|(name, field)| (name.as_str(), field));
+    for (name, part) in items.into_iter().chain(fields) {
+        let said = match (&part.constant, &part.input) {
+            (Some(constant), _) => format!("= {constant}"),
+            (_, Some(input)) => format!("= input {input}"),
+            _ => choosers(part),
+        };
+        if !said.is_empty() {
+            parts.push(format!("{name} {said}"));
+        }
+        parts_chosen(part, parts);
+    }
 }
 
 /// What can flow where: each category of secrets by each place that something can be sent to.

@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &PlanArguments, json: bool) -> Result<ExitCode, Err
     if json {
         report::print_json(&json!({
             "run": id,
-            "status": outcome.status.as_str(),
+            "status": if outcome.questions.is_empty() { outcome.status.as_str() } else { "needs-approval" },
             "answer": outcome.answer,
             "steps": outcome.steps.iter().map(step_json).collect::<Vec<_>>(),
             "violations": report::violations_json(&loaded, &outcome.violations),

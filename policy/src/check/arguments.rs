@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Asked, Checking, KnownOutput, Template};
+use super::{Asked, Checking, KnownOutput, Template, json_length, too_many_bytes};
 use crate::fault::Violation;
 use crate::json::{tokens, with_index, with_key};
 use crate::label::{Admitted, Choosers, Label, Origin, listed};
@@ -43,6 +43,7 @@ impl Checking<'_> {
             let place = with_key(at, name);
             let given = step.arguments.get(name).filter(|given| !matches!(given, Expression::Literal(Value::Null)));
             self.incomplete = false;
+            self.bytes_left = capability.limits.argument_bytes;
             let Some((template, label)) = self.value(&site, given, &argument.ty, &argument.schema, ours, &place) else {
                 if !argument.ty.is_optional() && given.is_none() && !self.incomplete {
                     let message = format!("`{}` needs the argument `{name}: {}`", step.capability, argument.ty);
@@ -102,6 +103,16 @@ impl Checking<'_> {
                     self.unbound(name, at);
                     return None;
                 };
+                // Counted before it is copied: a plan can refer to one value many times.
+                let length = json_length(&bound.value);
+                if length > self.bytes_left {
+                    if !self.incomplete {
+                        self.violations.push(too_many_bytes(site.name, at));
+                    }
+                    self.incomplete = true;
+                    return None;
+                }
+                self.bytes_left -= length;
                 let (value, label) = (bound.value.clone(), bound.label.clone());
                 self.leaves_room(site, schema, at)?;
                 self.admitted_all(site, &label.origin, schema, from, at);
@@ -374,9 +385,9 @@ impl Checking<'_> {
         let message =
             format!("this value of `{}` comes from {}, and only {from} may choose it", site.name, listed(&refused, ""));
         let help = format!(
-            "`{} = {{ from = {} }}` would allow it; then {} may choose it in every plan",
-            site.name,
+            "`from = {}` beside the other keywords of `{}` would allow it; then {} may choose it in every plan",
             from.widened(&refused),
+            site.name,
             listed(&refused, "")
         );
         self.violations.push(Violation::new("argument.from", at, message).help(help).line(site.argument.line));

@@ -128,19 +128,17 @@ pub(crate) fn value_violations(value: &Value, ty: &Type, schema: &Schema, at: &s
 
 /// The violation of a value that is longer than an argument may be.
 pub(crate) fn too_long(name: &str, value: &Value, most: u64, at: &str) -> Option<Violation> {
-    (json_length(value) > most).then(|| {
-        Violation::new(
-            "limit.argument-bytes",
-            at,
-            // Not how long it is: whoever reads the refusal may not be allowed to see the value.
-            format!("`{name}` is over the {most} bytes of JSON that an argument may have"),
-        )
+    (json_length(value) > most).then(|| too_many_bytes(name, at))
+}
+
+/// The violation of a value that is too long. Not how long: whoever reads it may not be allowed to see the value.
+pub(crate) fn too_many_bytes(name: &str, at: &str) -> Violation {
+    Violation::new("limit.argument-bytes", at, format!("`{name}` is longer than an argument may be, as JSON"))
         .help("`[limits] argument-bytes` bounds it")
-    })
 }
 
 /// The bytes of a value's JSON, without making it.
-fn json_length(value: &Value) -> u64 {
+pub(crate) fn json_length(value: &Value) -> u64 {
     struct Counter(u64);
     impl std::io::Write for Counter {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

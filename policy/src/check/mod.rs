@@ -21,7 +21,7 @@ use crate::policy::{Capability, Policy};
 use crate::session::Session;
 use crate::types::Type;
 
-pub(crate) use holds::{too_long, value_violations};
+pub(crate) use holds::{json_length, too_long, too_many_bytes, value_violations};
 
 /// A plan that a policy allows, for one session: the only key to the runtime.
 ///
@@ -107,6 +107,7 @@ impl Policy {
             validated: Vec::with_capacity(plan.steps.len()),
             violations: Violations::default(),
             incomplete: false,
+            bytes_left: 0,
             ids: &[],
             literal: literal_label(session),
             earlier: BTreeSet::new(),
@@ -155,6 +156,8 @@ struct Checking<'p> {
     violations: Violations,
     /// Whether a part of the argument at hand was refused, and is missing.
     incomplete: bool,
+    /// The bytes that inputs may still bring into the argument at hand.
+    bytes_left: u64,
     /// What a literal of the plan carries.
     literal: Label,
     /// The capabilities of the steps before this one, in the plan.
@@ -228,7 +231,10 @@ impl<'p> Checking<'p> {
                 step.capability,
                 listed(policy.capabilities.keys(), "none")
             );
-            let help = format!("`[capability.{}]` with a component would add it, for every plan", step.capability);
+            let help = match policy.narrowing.is_none() {
+                true => format!("`[capability.{}]` with a component would add it, for every plan", step.capability),
+                false => "this run keeps a part of the policy: see `--only` and `--task`".to_owned(),
+            };
             self.violations.push(Violation::new("capability.unknown", with_key(at, "capability"), message).help(help));
             return None;
         };
@@ -253,9 +259,11 @@ impl<'p> Checking<'p> {
         if capability.asks {
             self.asked.push(Asked { at: at.to_owned(), line: capability.line, ..Asked::default() });
         }
-        // Few steps ask, so only they keep the label of each argument.
-        for asked in self.asked.iter_mut().skip(asked) {
-            asked.labels = labels.clone();
+        // Few steps ask, so only they keep the label of each argument; once, for all that is asked of the step.
+        let mut asked: Vec<&mut Asked> = self.asked.iter_mut().skip(asked).collect();
+        asked.sort_by(|a, b| a.at.cmp(&b.at));
+        if let Some(first) = asked.first_mut() {
+            first.labels = labels.clone();
         }
         Some(ValidatedStep { id: step.id.clone(), capability: step.capability.clone(), arguments, label, endorses })
     }

@@ -1,6 +1,6 @@
 //! Rule 10: what no rule refuses, and a person has to be asked; and the answers that are there.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
@@ -24,37 +24,58 @@ impl Checking<'_> {
         asked.sort_by(|a, b| (a.step, &a.at).cmp(&(b.step, &b.at)));
         let plan = digest(steps, answer);
         let policy = self.policy.identity();
-        let questions = asked.into_iter().filter_map(|asked| {
-            let step = steps.get(asked.step)?;
-            let arguments: BTreeMap<String, Value> =
-                step.arguments.iter().map(|(name, template)| (name.clone(), written(template))).collect();
-            Some(Question {
-                subject: subject(&policy, &self.session.state(), &plan, &step.id, &json!(arguments)),
-                step: step.id.clone(),
-                at: asked.at,
-                origins: asked.origins,
-                labels: asked.labels,
-                line: asked.line,
-                arguments,
-            })
-        });
+        let mut questions: Vec<Question> = Vec::new();
+        for asked in asked {
+            let Some(step) = steps.get(asked.step) else { continue };
+            // One answer is for a step, so its questions share what they show; and no more are listed than a person reads.
+            let earlier = questions.iter().rev().take_while(|earlier| earlier.step == step.id);
+            if earlier.count() >= PLACES_MAX {
+                continue;
+            }
+            let (subject, arguments, labels) = match questions.last().filter(|earlier| earlier.step == step.id) {
+                Some(earlier) => (earlier.subject, Arc::clone(&earlier.arguments), Arc::clone(&earlier.labels)),
+                None => {
+                    let tagged = json!([tagged(step), asked.labels]);
+                    let subject = subject(&policy, &self.session.state(), &plan, &step.id, &tagged);
+                    let shown = step.arguments.iter().map(|(name, template)| (name.clone(), written(template)));
+                    (subject, Arc::new(shown.collect()), Arc::new(asked.labels))
+                }
+            };
+            let (step, at, origins, line) = (step.id.clone(), asked.at, asked.origins, asked.line);
+            questions.push(Question { step, at, origins, arguments, labels, line, subject });
+        }
         let answered = |question: &Question| {
             let answers = self.session.approvals.iter();
             answers.filter(|answer| answer.until >= now).any(|answer| answer.subject == question.subject)
         };
-        questions.filter(|question| !answered(question)).collect()
+        questions.retain(|question| !answered(question));
+        questions
     }
 }
 
+/// The most places of one step that are asked about one by one.
+const PLACES_MAX: usize = 20;
+
 /// The digest of a plan with everything put in that is known.
 fn digest(steps: &[ValidatedStep], answer: Option<&Reference>) -> [u8; 32] {
-    let steps = steps.iter().map(|step| {
-        let arguments: BTreeMap<&String, Value> =
-            step.arguments.iter().map(|(name, template)| (name, written(template))).collect();
-        json!([step.id, step.capability, arguments])
-    });
+    let steps = steps.iter().map(|step| json!([step.id, step.capability, tagged(step)]));
     let plan = json!([steps.collect::<Vec<_>>(), answer.map(reference)]);
     Sha256::digest(plan.to_string().as_bytes()).into()
+}
+
+/// The arguments of a step, so that no value reads as a reference: an input may hold what looks like one.
+fn tagged(step: &ValidatedStep) -> Vec<Value> {
+    fn one(template: &Template) -> Value {
+        match template {
+            Template::Value(value) => json!(["value", value]),
+            Template::Array(items) => json!(["array", items.iter().map(one).collect::<Vec<_>>()]),
+            Template::Object(fields) => {
+                json!(["object", fields.iter().map(|(name, field)| json!([name, one(field)])).collect::<Vec<_>>()])
+            }
+            Template::Output(output) => json!(["output", reference(output)]),
+        }
+    }
+    step.arguments.iter().map(|(name, template)| json!([name, one(template)])).collect()
 }
 
 /// An argument as a plan would write it.

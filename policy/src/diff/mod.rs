@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::document::{Access, Folder};
 use crate::endorsement::Endorsement;
 use crate::json::with_key;
-use crate::label::{BUILT_IN_ORIGINS, Origin};
+use crate::label::{BUILT_IN_ORIGINS, Label, Origin};
 use crate::limits::{LIMITS, LimitRow, Limits, Quantity};
 use crate::name::Name;
 use crate::narrow::Task;
@@ -73,6 +73,12 @@ impl Policy {
             let mut subject = all.part(format!("grant {name}"), a.or(b).map(|grant| grant.line));
             if let Some((b, a)) = subject.both(b, a, |grant| target(&grant.target)) {
                 subject.grant(b, a);
+                // Of what other grants there are on its place, too.
+                let nothing = Label::default();
+                let read = |policy: &'_ Self| policy.flows.reads.get(name).cloned().unwrap_or_else(|| nothing.clone());
+                let (b, a) = (read(before), read(after));
+                subject.fewer("what is read is secret as", &b.secrecy, &a.secrecy);
+                subject.fewer("what is read comes from", &b.origin, &a.origin);
             }
         }
         for (name, b, a) in each(&before.capabilities, &after.capabilities) {
@@ -106,7 +112,18 @@ impl Policy {
         }
         for (name, b, a) in each(&before.tasks, &after.tasks) {
             let mut subject = all.part(format!("task {name}"), a.or(b).map(|task| task.line));
-            subject.other("", &b.map(task), &a.map(task));
+            let (Some(b), Some(a)) = (b, a) else {
+                subject.other("", &b.map(task), &a.map(task));
+                continue;
+            };
+            subject.facet("only", &b.only, &a.only, bounded(b.only.as_ref(), a.only.as_ref(), inclusion));
+            for (name, b, a) in each(&b.calls, &a.calls) {
+                subject.facet(&format!("calls {name}"), b, a, bounded(b, a, |b, a| Some(b.cmp(a))));
+            }
+            for (name, b, a) in each(&b.input, &a.input) {
+                let (b, a) = (b.map(|schema| &schema.written), a.map(|schema| &schema.written));
+                subject.facet(&format!("input {name}"), b, a, bounded(b, a, same));
+            }
         }
         let word = |way: Option<_>| Some(String::from(if way.is_some() { "possible" } else { "impossible" }));
         for (way, b, a) in each(&before.possible(), &after.possible()) {

@@ -33,7 +33,14 @@ pub(super) struct Slot<'p> {
 impl<'p> Slot<'p> {
     fn new(policy: &'p Policy, schema: &'p Schema, ty: &'p Type, outer: Choosers<'_>) -> Self {
         let choosers = schema.choosers(outer);
-        let (from, ask) = (choosers.from.clone(), choosers.ask.clone());
+        let (mut from, ask) = (choosers.from.clone(), choosers.ask.clone());
+        if let Admitted::Only(names) = &mut from
+            && schema.options.is_some()
+            && names.contains(&Origin::Policy.name())
+        {
+            // Among what the policy lists, the planner may choose.
+            names.insert(Origin::Planner.name());
+        }
         let slot = Self { policy, schema, ty, from, ask, input: schema.input.as_ref(), is_input: false };
         if let Some(input) = schema.input.as_ref().and_then(|name| policy.inputs.get(name)) {
             let from = Admitted::Only(origin(input));

@@ -64,8 +64,15 @@ impl<'d> Loading<'d> {
             self.error("policy.value", span.clone(), "`calls` is a count of 1 or more");
         }
         let output = if output_is_json { Some(Type::Json) } else { signature.output.clone() };
-        let endorsements =
+        let endorsements: Vec<Endorsement> =
             written.endorse.iter().filter_map(|endorse| self.endorsement(endorse, output.as_ref())).collect();
+        for (index, one) in endorsements.iter().enumerate() {
+            if endorsements.iter().skip(index + 1).any(|other| one.meets(other)) {
+                let message =
+                    format!("`/{}` is endorsed twice: one part is endorsed in one way", printed(&one.at.join("/")));
+                self.error("policy.endorse", name.span(), message);
+            }
+        }
         let capability = Capability {
             component: written.component.get_ref().key().to_owned(),
             digest: component.digest.clone(),
@@ -118,6 +125,11 @@ impl<'d> Loading<'d> {
             }
         };
         let concrete: Vec<String> = at.iter().map(|token| if token == "*" { "0" } else { token }.to_owned()).collect();
+        let star = at.iter().position(|token| token == "*").unwrap_or(0);
+        let parent = output.and_then(|output| output.part(concrete.get(..star).unwrap_or_default()));
+        if stars > 0 && !parent.as_ref().is_some_and(|parent| matches!(parent.some(), Type::List(_) | Type::Json)) {
+            refuse(self, "`*` stands for each element of a list".to_owned());
+        }
         let Some(ty) = output.and_then(|output| output.part(&concrete)) else {
             let gives = output.map_or_else(|| "nothing".to_owned(), |output| format!("a {output}"));
             refuse(self, format!("the function gives {gives}, which has no part `{}`", printed(endorse.at.get_ref())));

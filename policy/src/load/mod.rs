@@ -136,6 +136,7 @@ impl<'d> Loading<'d> {
             tests: self.tests(),
             tasks,
             narrowing: Narrowing::default(),
+            requires: self.document.requires().into_iter().map(|(part, _)| part).collect(),
             warnings: Vec::new(),
         };
         policy.warnings = promises::warnings(&policy.flows, &policy.capabilities, &policy);

@@ -14,24 +14,32 @@ use crate::schema::Schema;
 impl Loading<'_> {
     pub(super) fn order(&mut self) -> Order {
         let plan = &self.document.root.plan;
-        let before = self.pairs(&plan.before);
-        for pair in plan.before.iter().filter(|pair| {
-            let [first, second] = pair.get_ref();
-            first.get_ref() == second.get_ref()
-        }) {
-            self.error("policy.value", pair.span(), "a capability that needs itself first can never be called");
+        let (before, after) = (self.pairs(&plan.before), self.pairs(&plan.after));
+        for (pair, written) in before.iter().zip(&plan.before).filter(|(pair, _)| pair.first == pair.second) {
+            let message = format!("`{}` would need itself first, and could never be called", pair.first);
+            self.error("policy.value", written.span(), message);
         }
-        Order { before, after: self.pairs(&plan.after), strict: plan.strict }
+        Order { before, after, strict: plan.strict }
     }
 
-    fn pairs(&mut self, written: &[Spanned<[Spanned<Name>; 2]>]) -> Vec<Ordered> {
+    fn pairs(&mut self, written: &[Spanned<Vec<Spanned<Name>>>]) -> Vec<Ordered> {
         let capabilities = &self.document.root.capability;
-        let pairs = written.iter().map(|pair| {
+        let mut pairs = Vec::new();
+        for pair in written {
             self.known(pair.get_ref(), |name| has(capabilities, name), "capability");
-            let [first, second] = pair.get_ref().clone().map(Spanned::into_inner);
-            Ordered { first, second, line: self.line(&pair.span()) }
-        });
-        pairs.collect()
+            match pair.get_ref().as_slice() {
+                [first, second] => pairs.push(Ordered {
+                    first: first.get_ref().clone(),
+                    second: second.get_ref().clone(),
+                    line: self.line(&pair.span()),
+                }),
+                other => {
+                    let message = format!("a pair is two capabilities, and this has {}", other.len());
+                    self.error("policy.value", pair.span(), message);
+                }
+            }
+        }
+        pairs
     }
 
     pub(super) fn tasks(&mut self, inputs: &BTreeMap<Name, Input>) -> BTreeMap<Name, Task> {

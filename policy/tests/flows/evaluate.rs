@@ -239,6 +239,13 @@ impl<'p> Evaluator<'p> {
         }
         for sink in self.places[&grant.id].iter().filter(|grant| grant.is_sink()) {
             label.secrecy |= accepted(sink);
+            // What lies in the folder from elsewhere can be moved within it.
+            for other in &self.policy.grants {
+                if self.policy.overlaps.iter().any(|pair| *pair == (sink.id, other.id) || *pair == (other.id, sink.id))
+                {
+                    label.secrecy |= other.label().secrecy;
+                }
+            }
             for writer in self.policy.capabilities.iter().filter(|writer| writer.grants.contains(&sink.id)) {
                 label.origin |= self.reach(writer.id).origin;
             }

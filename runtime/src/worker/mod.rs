@@ -3,6 +3,7 @@
 mod channel;
 mod protocol;
 mod serve;
+mod wall;
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -20,6 +21,7 @@ use crate::engine::Allocation;
 
 pub(crate) use protocol::{Call, CallFailure, Ended, FolderUse, Preparation};
 pub use serve::serve;
+pub use wall::Wall;
 
 /// The argument that makes the program a worker. Nothing else about a worker is on its command line or in its environment.
 pub const WORKER_ARGUMENT: &str = "__worker";
@@ -125,6 +127,14 @@ impl Worker {
     /// Makes a capability ready to be called.
     pub(crate) fn prepare(&mut self, preparation: Preparation) -> Result<(), WorkerFault> {
         self.ready(&Request::Prepare(preparation), &[], &[])
+    }
+
+    /// Has it give up all that calling what is ready does not need. From here on, nothing else can be loaded.
+    pub(crate) fn enclose(&mut self) -> Result<Wall, WorkerFault> {
+        match self.ask(&Request::Enclose, &[], &[], within(LOAD_TIME_MAX))? {
+            (Reply::Enclosed(wall), _) => Ok(wall),
+            (other, _) => Err(unexpected(other)),
+        }
     }
 
     /// Calls a capability, and kills the worker when the time is up.

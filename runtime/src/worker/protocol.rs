@@ -7,6 +7,7 @@ use claw_policy::catalogue::Component;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::wall::Wall;
 use crate::engine::Allocation;
 use crate::host::{Report, Stop};
 
@@ -21,6 +22,8 @@ pub(super) enum Request {
     Load { digest: String },
     /// Makes a capability ready to be called.
     Prepare(Preparation),
+    /// Gives up all that calling what is ready does not need. Nothing can be loaded after it, and nothing called before.
+    Enclose,
     /// Calls a capability.
     Call(Call),
 }
@@ -66,6 +69,8 @@ pub(super) enum Reply {
     Compiled(Box<Component>),
     /// It is ready.
     Ready,
+    /// What of the wall stands now.
+    Enclosed(Wall),
     /// It cannot be: in words.
     Refused(String),
     /// The call has ended.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
@@ -12,6 +12,7 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, 
 
 use super::channel::{Channel, ChannelError, Received, Wait};
 use super::protocol::{Call, CallFailure, Ended, FolderUse, Preparation, Reply, Request};
+use super::wall::{self, Wall};
 use crate::engine::{self, Allocation};
 use crate::host::{self, Folder, Host, Settings, Stop};
 use crate::{artefact, signature, value};
@@ -36,7 +37,7 @@ pub fn serve(socket: OwnedFd) -> Result<(), Box<dyn std::error::Error>> {
     limit(Resource::Core, 0)?;
     let mut channel = Channel::new(socket, REQUEST_BYTES_MAX);
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let mut worker: Option<Worker> = None;
+    let mut stage = Stage::New;
     loop {
         let received = match channel.receive(FOREVER) {
             Ok(received) => received,
@@ -44,19 +45,45 @@ pub fn serve(socket: OwnedFd) -> Result<(), Box<dyn std::error::Error>> {
             Err(error) => return Err(error.into()),
         };
         let Received { message, payload, descriptors } = received;
-        let (reply, payload) = match (message, &mut worker) {
-            (Request::Compile { digest }, _) => compile(&payload, digest)?,
-            (Request::Open { allocation }, worker) => {
-                *worker = Some(Worker::new(allocation, descriptors)?);
+        let (reply, payload) = match (message, &mut stage) {
+            (Request::Compile { digest }, Stage::New) => compile(&payload, digest)?,
+            (Request::Open { allocation }, Stage::New) => {
+                stage = Stage::Loading(Worker::new(allocation, descriptors)?);
                 (Reply::Ready, Vec::new())
             }
-            (Request::Load { digest }, Some(worker)) => (worker.load(digest, &payload), Vec::new()),
-            (Request::Prepare(preparation), Some(worker)) => (worker.prepare(preparation), Vec::new()),
-            (Request::Call(call), Some(worker)) => (runtime.block_on(worker.call(call))?, Vec::new()),
-            (_, None) => (Reply::Refused("the worker has not been opened".to_owned()), Vec::new()),
+            (Request::Load { digest }, Stage::Loading(worker)) => (worker.load(digest, &payload), Vec::new()),
+            (Request::Prepare(preparation), Stage::Loading(worker)) => (worker.prepare(preparation), Vec::new()),
+            (Request::Enclose, Stage::Loading(_)) => match std::mem::replace(&mut stage, Stage::New) {
+                // INVARIANT: no guest instruction before this.
+                Stage::Loading(worker) => {
+                    let wall = worker.enclose()?;
+                    stage = Stage::Enclosed(worker);
+                    (Reply::Enclosed(wall), Vec::new())
+                }
+                other => {
+                    stage = other;
+                    (out_of_turn(), Vec::new())
+                }
+            },
+            (Request::Call(call), Stage::Enclosed(worker)) => (runtime.block_on(worker.call(call))?, Vec::new()),
+            _ => (out_of_turn(), Vec::new()),
         };
         channel.send(&reply, &payload, &[], FOREVER)?;
     }
+}
+
+/// How far a worker is. Each request has its turn.
+enum Stage {
+    /// It holds nothing.
+    New,
+    /// It takes components, and runs nothing.
+    Loading(Worker),
+    /// It runs guests behind the wall, and takes nothing.
+    Enclosed(Worker),
+}
+
+fn out_of_turn() -> Reply {
+    Reply::Refused("the request is out of turn".to_owned())
 }
 
 fn limit(resource: Resource, most: u64) -> Result<(), rustix::io::Errno> {
@@ -67,6 +94,9 @@ fn limit(resource: Resource, most: u64) -> Result<(), rustix::io::Errno> {
 fn compile(bytes: &[u8], digest: String) -> Result<(Reply, Vec<u8>), Box<dyn std::error::Error>> {
     limit(Resource::As, COMPILE_ADDRESS_BYTES_MAX)?;
     limit(Resource::Cpu, COMPILE_CPU_SECONDS_MAX)?;
+    // It reads bytes of strangers and needs no file for it.
+    wall::raise_for_files(&[])?;
+    wall::raise_for_calls(wall::Purpose::Compile)?;
     let component = match signature::read(bytes, digest) {
         Ok(component) => component,
         Err(why) => return Ok((Reply::Refused(why), Vec::new())),
@@ -99,7 +129,6 @@ struct Prepared {
 impl Worker {
     fn new(allocation: Allocation, folders: Vec<OwnedFd>) -> wasmtime::Result<Self> {
         let engine = engine::engine(allocation)?;
-        engine::tick(&engine)?;
         let mut linker = Linker::new(&engine);
         host::link(&mut linker)?;
         let folders = folders.into_iter().map(File::from).collect();
@@ -137,6 +166,20 @@ impl Worker {
             }
             Err(error) => Reply::Refused(error.to_string()),
         }
+    }
+
+    /// Gives up all that calling what is prepared does not need.
+    fn enclose(&self) -> Result<Wall, Box<dyn std::error::Error>> {
+        let used = self.prepared.values().flat_map(|prepared| &prepared.folders);
+        let openings = used.filter_map(|(folder, _)| {
+            let dir = self.folders.get(folder.descriptor)?;
+            Some(wall::Opening { folder: dir.as_fd(), writes: folder.write })
+        });
+        let landlock = wall::raise_for_files(&openings.collect::<Vec<_>>())?;
+        // The last thread; what holds for this one now holds for it.
+        engine::tick(&self.engine)?;
+        let seccomp = wall::raise_for_calls(wall::Purpose::Run)?;
+        Ok(Wall { landlock, seccomp })
     }
 
     /// One call, in a store that is made for it and thrown away after it.
