@@ -395,3 +395,23 @@ fn clocks_are_the_steps_and_nobody_sleeps() {
     let (_, second) = place.act("random", 1, "");
     assert_ne!(first["steps"][0]["output"], second["steps"][0]["output"], "case 132: each run has a seed of its own");
 }
+
+#[test]
+fn a_policy_can_require_the_second_wall() {
+    let place = Place::with_example("notes");
+    let require =
+        |parts: &str| format!("{}\n[sandbox]\nrequire = {parts}\n", Place::with_example("notes").read("policy.toml"));
+    place.write("policy.toml", require("[\"landlock\", \"seccomp\"]"));
+    let (code, document) = place.json(&["run", "--policy", "policy.toml", "--plan", "plan.json"]);
+    let missing = claw_runtime::Wall::supported().missing();
+    match missing.is_empty() {
+        true => assert_eq!(code, Some(0), "{document:#}"),
+        false => assert_eq!(document["error"]["rule"], "sandbox.require", "{missing:?}: {document:#}"),
+    }
+    place.write("policy.toml", require("[\"moat\"]"));
+    let (code, document) = place.json(&["run", "--policy", "policy.toml", "--plan", "plan.json"]);
+    assert_eq!((code, document["error"]["rule"].as_str()), (Some(2), Some("policy.syntax")), "{document:#}");
+    let (_, findings) = place.json(&["doctor"]);
+    let wall = findings.as_array().unwrap().iter().find(|finding| finding["name"] == "wall").expect("a finding");
+    assert_eq!(wall["state"] == "good", missing.is_empty(), "{findings:#}");
+}

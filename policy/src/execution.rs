@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::check::{Template, ValidatedPlan, ValidatedStep, json_length, too_long, too_many_bytes, value_violations};
+use crate::check::{
+    Template, ValidatedPlan, ValidatedStep, json_length, too_long, too_many_bytes, undescribed, value_violations,
+};
 use crate::fault::{Refusal, Violation, Violations};
 use crate::json::{self, Bounds, with_index, with_key};
 use crate::label::Label;
@@ -82,12 +84,27 @@ impl Execution {
     pub fn next_step(&mut self) -> Option<Result<ReadyStep, Refusal>> {
         let step = self.plan.steps.get(self.next)?;
         let capability = self.plan.policy.capabilities.get(&step.capability)?;
-        let ready = resolve(step, self.next, capability, &self.session);
+        let ready = resolve(step, self.next, capability, &self.session)
+            .and_then(|ready| self.comes_after(step).map(|()| ready));
         if ready.is_ok() {
             self.session.start_step(&step.id, &step.capability);
         }
         self.next += 1;
         Some(ready)
+    }
+
+    /// `before`, by what has really succeeded: a check counts what the planner has not been told of as done.
+    fn comes_after(&self, step: &ValidatedStep) -> Result<(), Refusal> {
+        let pairs = self.plan.policy.order.before.iter().filter(|pair| pair.second == step.capability);
+        for pair in pairs {
+            let mut past = self.session.steps.values();
+            if !past.any(|past| past.capability == pair.first && past.value.is_some()) {
+                let message = format!("`{}` needs an earlier step of `{}` that succeeded", step.capability, pair.first);
+                let violation = Violation::at_step("order.before", &step.id, self.next, message);
+                return Err(violation.help("the policy's `[plan] before` says so").line(pair.line).into());
+            }
+        }
+        Ok(())
     }
 
     /// Takes a step's output, once it is what the function and the policy say.
@@ -180,7 +197,11 @@ fn resolve(
             }
         };
         if let Some(argument) = capability.arguments.get(name) {
-            violations.extend(value_violations(&value, &argument.ty, &argument.schema, &place, argument.line));
+            let found = value_violations(&value, &argument.ty, &argument.schema, &place, argument.line);
+            match template {
+                Template::Value(_) => violations.extend(found),
+                _ => violations.extend(undescribed(found, &place)),
+            }
         }
         violations.extend(too_long(name, &value, capability.limits.argument_bytes, &place));
         given.insert(name.clone(), value);
@@ -218,7 +239,7 @@ enum Unfilled {
 /// Puts values in the place of references. They are counted before they are copied: a plan can refer to one many times.
 fn fill(template: &Template, session: &Session, left: &mut u64) -> Result<Value, Unfilled> {
     Ok(match template {
-        Template::Value(value) => value.clone(),
+        Template::Value(value) | Template::Input(value) => value.clone(),
         Template::Array(items) => {
             Value::Array(items.iter().map(|item| fill(item, session, left)).collect::<Result<_, _>>()?)
         }

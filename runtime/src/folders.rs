@@ -68,7 +68,14 @@ impl Folders {
                 }
             };
             if grant.create && !path.exists() {
-                if let Err(message) = may_be_made(&path, places) {
+                // What is not there cannot be followed: `missing/../notes` would become another folder than it is now.
+                let leads_back = path.components().any(|part| part == std::path::Component::ParentDir);
+                let allowed = if leads_back && !is_plain(&path) {
+                    Err("its path has `..` in a part that is not there yet".to_owned())
+                } else {
+                    may_be_made(&path, places)
+                };
+                if let Err(message) = allowed {
                     errors.push(error(
                         "grant.protected",
                         format!("`{name}` cannot be granted: {message}"),
@@ -173,6 +180,13 @@ fn may_be_made(path: &Path, places: &Places) -> Result<(), String> {
         Some(private) => Err(format!("it would be in claw's own folder `{}`", shown(private))),
         None => Ok(()),
     }
+}
+
+/// Whether the part of a path that is not there has no `..`.
+fn is_plain(path: &Path) -> bool {
+    let missing = path.ancestors().take_while(|part| !part.exists()).last();
+    let rest = missing.and_then(|missing| path.strip_prefix(missing.parent()?).ok());
+    rest.is_some_and(|rest| !rest.components().any(|part| part == std::path::Component::ParentDir))
 }
 
 /// Where a folder that is not there yet will be: as far as the path exists, what it really is.

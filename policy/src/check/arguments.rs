@@ -104,8 +104,9 @@ impl Checking<'_> {
                     return None;
                 };
                 // Counted before it is copied: a plan can refer to one value many times.
-                let length = json_length(&bound.value);
+                let length = if self.bytes_left == 0 { u64::MAX } else { json_length(&bound.value) };
                 if length > self.bytes_left {
+                    self.bytes_left = 0;
                     if !self.incomplete {
                         self.violations.push(too_many_bytes(site.name, at));
                     }
@@ -116,7 +117,7 @@ impl Checking<'_> {
                 let (value, label) = (bound.value.clone(), bound.label.clone());
                 self.leaves_room(site, schema, at)?;
                 self.admitted_all(site, &label.origin, schema, from, at);
-                Some((Template::Value(value), label))
+                Some((Template::Input(value), label))
             }
             Expression::Step(reference) => {
                 let Some((found, label)) = self.output_type(reference, at) else {
@@ -250,7 +251,7 @@ impl Checking<'_> {
         // The policy says which input, and not that anyone's file may be behind it.
         let (from, ask) = (Admitted::default(), BTreeSet::new());
         self.admitted(site, &label.origin, Choosers { from: &from, ask: &ask }, at);
-        Some((Template::Value(value), label))
+        Some((Template::Input(value), label))
     }
 
     /// A reference fills its whole place, so there must be nothing in it that the policy fills.

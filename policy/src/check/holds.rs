@@ -19,6 +19,10 @@ impl Checking<'_> {
                 let found = value_violations(value, ty, schema, at, site.argument.line);
                 self.violations.extend(found);
             }
+            Template::Input(value) => {
+                let found = value_violations(value, ty, schema, at, site.argument.line);
+                self.violations.extend(undescribed(found, at));
+            }
             Template::Output(_) => {}
             Template::Array(items) => {
                 let open = Schema::default();
@@ -124,6 +128,14 @@ pub(crate) fn value_violations(value: &Value, ty: &Type, schema: &Schema, at: &s
         Violation::new(rule, format!("{at}{}", fault.at), fault.message).help(help).line(line)
     });
     violations.collect()
+}
+
+/// Violations of a value that the reader may not be allowed to see: one, at its place, without its keys or which part it is.
+pub(crate) fn undescribed(violations: Vec<Violation>, at: &str) -> Option<Violation> {
+    let first = violations.into_iter().next()?;
+    let is_whole = first.at == at && first.message.find('`').is_none() && !first.message.contains('\'');
+    let message = if is_whole { first.message.clone() } else { "a part of the value does not fit".to_owned() };
+    Some(Violation { at: at.to_owned(), message, ..first })
 }
 
 /// The violation of a value that is longer than an argument may be.

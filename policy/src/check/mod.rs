@@ -21,7 +21,7 @@ use crate::policy::{Capability, Policy};
 use crate::session::Session;
 use crate::types::Type;
 
-pub(crate) use holds::{json_length, too_long, too_many_bytes, value_violations};
+pub(crate) use holds::{json_length, too_long, too_many_bytes, undescribed, value_violations};
 
 /// A plan that a policy allows, for one session: the only key to the runtime.
 ///
@@ -52,6 +52,8 @@ pub struct ValidatedStep {
 #[derive(Debug)]
 pub(crate) enum Template {
     Value(Value),
+    /// The value of an input, which a refusal does not describe.
+    Input(Value),
     Array(Vec<Template>),
     Object(BTreeMap<String, Template>),
     Output(Reference),

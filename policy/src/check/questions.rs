@@ -67,7 +67,7 @@ fn digest(steps: &[ValidatedStep], answer: Option<&Reference>) -> [u8; 32] {
 fn tagged(step: &ValidatedStep) -> Vec<Value> {
     fn one(template: &Template) -> Value {
         match template {
-            Template::Value(value) => json!(["value", value]),
+            Template::Value(value) | Template::Input(value) => json!(["value", value]),
             Template::Array(items) => json!(["array", items.iter().map(one).collect::<Vec<_>>()]),
             Template::Object(fields) => {
                 json!(["object", fields.iter().map(|(name, field)| json!([name, one(field)])).collect::<Vec<_>>()])
@@ -81,7 +81,7 @@ fn tagged(step: &ValidatedStep) -> Vec<Value> {
 /// An argument as a plan would write it.
 fn written(template: &Template) -> Value {
     match template {
-        Template::Value(value) => value.clone(),
+        Template::Value(value) | Template::Input(value) => value.clone(),
         Template::Array(items) => items.iter().map(written).collect(),
         Template::Object(fields) => {
             Value::Object(fields.iter().map(|(name, field)| (name.clone(), written(field))).collect::<Map<_, _>>())

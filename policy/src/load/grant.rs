@@ -158,5 +158,17 @@ fn host_of_request(request: &str) -> Option<String> {
     let is_path = path.split('/').all(|part| !matches!(part, "." | ".."))
         && path.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '*' | '?' | '#' | '%' | '\\'));
     let whole = !method.is_empty() && is_method && !host.is_empty() && host.chars().all(is_host) && is_port && is_path;
-    whole.then(|| host.to_ascii_lowercase())
+    if whole { canonical_host(host) } else { None }
+}
+
+/// One spelling for one host; `None` where a number could be read as an address in two ways.
+fn canonical_host(host: &str) -> Option<String> {
+    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    if let Some(inside) = host.strip_prefix('[') {
+        return Some(inside.strip_suffix(']')?.parse::<std::net::Ipv6Addr>().ok()?.to_string());
+    }
+    // `127.1`, `0x7f.1` and `2130706433` are addresses to some resolvers.
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let is_number = last.bytes().all(|b| b.is_ascii_digit()) || last.starts_with("0x");
+    if is_number { Some(host.parse::<std::net::Ipv4Addr>().ok()?.to_string()) } else { Some(host) }
 }

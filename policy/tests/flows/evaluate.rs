@@ -367,6 +367,14 @@ impl<'p> Evaluator<'p> {
         }
     }
 
+    /// Whether a plan halts when it runs, since a step that it needs before has failed in silence.
+    pub(crate) fn halts(&self, state: &State, plan: &[Step]) -> bool {
+        let Some((left, right)) = self.policy.before else { return false };
+        let done = state.steps.iter().any(|step| step.capability == left && !step.failed);
+        let first = |id: usize| plan.iter().position(|step| step.capability == id);
+        !done && first(right).is_some_and(|right| first(left).is_none_or(|left| right < left))
+    }
+
     /// Rule 3: a step's label, and each value in it with its place.
     fn step(&self, state: &State, step: &Step, index: usize) -> (Happened, Vec<Vec<Place>>) {
         let capability = self.policy.capability(step.capability);

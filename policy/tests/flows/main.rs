@@ -168,7 +168,7 @@ fn compare(seed: u64, cases: usize, off: Option<Rule>, counts: &mut Counts) -> O
             if off.is_none() {
                 counts.add(&evaluator, &happened, &plan, &ours, &by);
             }
-            if let Some(checked) = checked.filter(|_| random.chance(70)) {
+            if let Some(checked) = checked.filter(|_| random.chance(70) && !evaluator.halts(&state, &plan)) {
                 let past = random.past(plan);
                 session = run(loaded, session, checked, &policy, &past).unwrap_or_else(|why| {
                     panic!(

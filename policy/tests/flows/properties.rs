@@ -155,7 +155,12 @@ fn begin(random: &mut Random, policy: &Policy, evaluator: &Evaluator<'_>) -> mod
 /// A plan that is mostly close to what is allowed.
 fn next_plan(random: &mut Random, policy: &Policy, evaluator: &Evaluator<'_>, happened: &model::Session) -> Vec<Step> {
     let state = evaluator.state(happened);
-    draw(random, policy, happened, |plan| evaluator.answer(&state, plan)).0
+    loop {
+        let plan = draw(random, policy, happened, |plan| evaluator.answer(&state, plan)).0;
+        if !evaluator.halts(&state, &plan) {
+            return plan;
+        }
+    }
 }
 
 fn decide(

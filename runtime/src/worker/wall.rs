@@ -326,7 +326,8 @@ mod calls {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::collections::BTreeMap;
     use std::fs::{self, File};
@@ -398,6 +399,7 @@ mod tests {
     }
 
     /// Raises the wall as a worker does, and then tries everything.
+    #[allow(clippy::print_stdout, reason = "what the other process tells its test")]
     fn attack(folder: &std::path::Path) -> ! {
         let (input, output) = (File::open(folder.join("in")).unwrap(), File::open(folder.join("out")).unwrap());
         let socket = std::os::unix::net::UnixListener::bind(folder.join("socket")).unwrap();
