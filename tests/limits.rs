@@ -135,7 +135,7 @@ fn a_plan_over_its_limits_is_refused() {
     }
 }
 
-/// `http-bytes` bounds what no component can ask for yet: a policy that grants the network does not load.
+/// `http-bytes` bounds what no component can ask for yet, and cannot be set.
 #[test]
 fn each_row_of_the_table_is_hit_by_a_test_of_this_file() {
     let here = include_str!("limits.rs");

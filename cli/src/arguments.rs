@@ -30,7 +30,8 @@ Try:
   claw run   --policy first.toml --plan plan.json                     run it
 
 Exit codes: 0 done or accepted, 1 an error of ours, 2 wrong usage or a file that does not load,
-3 refused or halted, 4 a capability failed or hit a limit, 130 interrupted.";
+3 refused or halted, an approval is needed, or a policy got wider,
+4 a capability failed or hit a limit, 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -148,6 +149,8 @@ pub(crate) enum AuditCommand {
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or_else(|| "NAME=VALUE is wanted".to_owned())?;
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| "a name, `=` and what it is are wanted, such as `data=./notes`".to_owned())?;
     Ok((name.to_owned(), value.to_owned()))
 }

@@ -16,6 +16,7 @@ pub mod limits;
 mod load;
 mod name;
 mod narrow;
+mod own_tests;
 pub mod path;
 mod plan;
 mod policy;
@@ -23,7 +24,6 @@ pub mod printable;
 mod proof;
 mod schema;
 mod session;
-mod tests;
 pub mod types;
 
 pub use approval::{Approval, Question};
@@ -39,6 +39,7 @@ pub use limits::Limits;
 pub use load::digest;
 pub use name::{Name, NameError};
 pub use narrow::{Narrowing, Task};
+pub use own_tests::{TestOutcome, run_tests};
 pub use plan::Plan;
 pub use policy::{
     Argument, Capability, FolderGrant, Grant, HostGrant, Input, Order, Ordered, Planner, Policy, Target, Test,
@@ -46,5 +47,4 @@ pub use policy::{
 pub use proof::{Never, NeverTarget};
 pub use schema::Schema;
 pub use session::{Bound, Disclosure, Given, Session};
-pub use tests::{TestOutcome, run_tests};
 pub use types::Type;

@@ -35,9 +35,15 @@ pub(crate) fn test(policy: PathBuf, dir: Vec<(String, String)>, json: bool) -> R
                 Err(why) => why.clone(),
             };
             let word = if outcome.passed() { "ok    " } else { "FAILED" };
-            text.push_str(&format!("{word} {} ({})\n", printable(&outcome.test.plan), printable(&found)));
+            let expected = outcome.test.verdict.as_str();
+            let expected = if outcome.passed() { String::new() } else { format!("expected {expected}, found ") };
+            let plan = printable(&outcome.test.plan);
+            text.push_str(&format!("{word} {plan} ({expected}{})\n", printable(&found)));
         }
-        text.push_str(&format!("{} of {} tests passed\n", outcomes.len() - failed, outcomes.len()));
+        text.push_str(&match outcomes.len() {
+            0 => "the policy has no `[[test]]`\n".to_owned(),
+            all => format!("{} of {all} tests passed\n", all - failed),
+        });
         report::print_text(&text)?;
     }
     for error in outcomes.iter().filter_map(|outcome| outcome.error(&loaded.document)) {

@@ -46,8 +46,9 @@ impl Checking<'_> {
                     listed(refused.iter().copied(), "")
                 );
                 let accepts = array(grant.accepts.iter().chain(refused));
-                let help =
-                    format!("call it before them, or write `accepts = {accepts}` in `[grant.{sink}]`, for every plan");
+                let help = format!(
+                    "call it before them, or write `accepts = {accepts}` in `[grant.{sink}]`; then everything of that secrecy may be sent there, by every plan"
+                );
                 self.violations.push(
                     Violation::new("strict.accepts", with_key(at, "capability"), message).help(help).line(grant.line),
                 );

@@ -33,7 +33,10 @@ impl<'d> Loading<'d> {
             self.error("policy.grant", name.span(), format!("`{}` lists a grant twice", name.get_ref()));
         }
         let has_folders = held.iter().any(|name| grants.get(name).is_some_and(|grant| grant.folder().is_some()));
-        self.imports(name, written, component, has_folders);
+        // A grant that is not known is one mistake, and not also an import that is not granted.
+        if held.iter().all(|grant| has(&root.grant, grant)) {
+            self.imports(name, written, component, has_folders);
+        }
         let span = written.function.as_ref().map_or_else(|| written.component.span(), Spanned::span);
         let function = match component.function(written.function.as_ref().map(|name| name.get_ref().as_str())) {
             Ok(function) => function,
@@ -102,8 +105,11 @@ impl<'d> Loading<'d> {
         let refuse = |loading: &mut Self, why: String| {
             loading.error("policy.endorse", span.clone(), format!("this part cannot be endorsed: {why}"));
         };
-        let drop = self.origins(&endorse.drop);
-        if let Some(origin) = drop.iter().find(|origin| BUILT_IN_ORIGINS.contains(&origin.as_str())) {
+        let is_built_in = |name: &Spanned<Name>| BUILT_IN_ORIGINS.contains(&name.get_ref().as_str());
+        let (built_in, others): (Vec<_>, Vec<_>) = endorse.drop.iter().cloned().partition(is_built_in);
+        let mut drop = self.origins(&others);
+        if let Some(origin) = built_in.first().map(Spanned::get_ref) {
+            drop.insert(origin.clone());
             refuse(self, format!("`{origin}` is a built-in origin, and stays"));
         }
         if drop.is_empty() || endorse.because.get_ref().trim().is_empty() {

@@ -5,6 +5,7 @@ mod capability;
 mod grant;
 mod order;
 mod promises;
+mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -17,7 +18,7 @@ use crate::catalogue::Catalogue;
 use crate::document::{self, Document};
 use crate::fault::{LoadError, line_of};
 use crate::flow::{Flows, NAMES_MAX, Parts};
-use crate::label::BUILT_IN_ORIGINS;
+use crate::label::{BUILT_IN_ORIGINS, listed};
 use crate::limits::{LIMITS, LimitRow, Limits, Scope};
 use crate::name::Name;
 use crate::narrow::Narrowing;
@@ -223,8 +224,18 @@ impl<'d> Loading<'d> {
     }
 
     fn known(&mut self, names: &[Spanned<Name>], is_known: impl Fn(&Name) -> bool, what: &str) -> BTreeSet<Name> {
+        let root = &self.document.root;
+        let all =
+            root.grant.keys().chain(root.capability.keys()).chain(&root.labels.secrecy).chain(&root.labels.origin);
+        let known: BTreeSet<&Name> = all.map(Spanned::get_ref).filter(|name| is_known(name)).collect();
         for name in names.iter().filter(|name| !is_known(name.get_ref())) {
-            self.error("policy.name", name.span(), format!("there is no {what} `{}`", name.get_ref()));
+            let message = format!("there is no {what} `{}`", name.get_ref());
+            self.error_with_help(
+                "policy.name",
+                name.span(),
+                message,
+                format!("there are {}", listed(known.clone(), "none")),
+            );
         }
         names.iter().map(|name| name.get_ref().clone()).collect()
     }
