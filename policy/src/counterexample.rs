@@ -1,21 +1,25 @@
 //! Plans that take a way that a policy says is never taken: tried one by one, for whoever reads why a proof fails.
 
+use std::sync::Arc;
+use std::time::SystemTime;
+
 use serde_json::{Map, Value, json};
 
+use crate::capability::{Argument, Capability};
 use crate::label::Admitted;
-use crate::policy::{Argument, Capability, Policy};
+use crate::plan::Plan;
+use crate::policy::Policy;
 use crate::proof::Way;
-use crate::schema::{JsonType, Schema};
+use crate::sample::sample;
+use crate::schema::Schema;
+use crate::session::Session;
 use crate::types::Type;
 
 /// The most plans that are tried for one way.
 const TRIES_MAX: usize = 64;
 
-/// Texts that many patterns allow.
-const SAMPLES: [&str; 10] = ["x", "a", "0", "1", "x.md", "x.json", "aa", "00", "https://example.org/", "2000-01-01"];
-
 /// Plans along a way, from the likeliest on.
-pub(crate) fn plans(policy: &Policy, way: &Way) -> Vec<String> {
+fn plans(policy: &Policy, way: &Way) -> Vec<String> {
     let mut tries: Vec<Vec<Value>> = vec![Vec::new()];
     for (index, hop) in way.hops.iter().enumerate() {
         let Some(capability) = policy.capabilities.get(&hop.capability) else { return Vec::new() };
@@ -154,69 +158,25 @@ fn filled(policy: &Policy, ty: &Type, schema: &Schema, outer: &Admitted) -> Opti
     if admits("planner") {
         return sample(ty, schema);
     }
-    let fits = |input: &crate::policy::Input| {
+    let fits = |input: &crate::capability::Input| {
         let origins = input.origin.iter().flatten().all(|origin| admits(origin.as_str()));
         let bound = input.origin.is_some() || admits("user");
-        origins && bound && crate::flow::input_type(&input.schema).may_fit(ty)
+        origins && bound && input.schema.bound_type().may_fit(ty)
     };
     let (name, _) = policy.inputs.iter().find(|(_, input)| fits(input))?;
     Some(json!({ "$input": name }))
 }
 
-/// A value of a type that its schema allows.
-pub(crate) fn sample(ty: &Type, schema: &Schema) -> Option<Value> {
-    if let Some(option) = schema.options.as_ref().and_then(|options| options.first()) {
-        return Some(option.clone());
-    }
-    let bound = |keyword: &str| schema.written.get(keyword).cloned();
-    let number = || bound("minimum").or_else(|| bound("maximum")).unwrap_or_else(|| json!(0));
-    let least =
-        |keyword: &str| bound(keyword).and_then(|n| n.as_u64()).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
-    let texts = || {
-        let long = "x".repeat(least("minLength").min(1_000));
-        let mut texts = SAMPLES.iter().map(|text| (*text).to_owned()).chain([long]).map(Value::from);
-        texts.find(|text| schema.validate(text).is_ok())
-    };
-    match ty {
-        Type::Bool => Some(json!(false)),
-        Type::Signed(_) | Type::Unsigned(_) | Type::Float(_) => Some(number()),
-        Type::Char => Some(json!("x")),
-        Type::String => texts(),
-        Type::Bytes => Some(json!("")),
-        Type::Enum(names) => names.first().map(|name| json!(name)),
-        Type::Flags(_) => Some(json!([])),
-        Type::Option(_) => Some(Value::Null),
-        Type::List(item) => {
-            let open = Schema::default();
-            let item = sample(item, schema.items.as_deref().unwrap_or(&open));
-            (0..least("minItems").min(100)).map(|_| item.clone()).collect::<Option<Vec<_>>>().map(Value::from)
-        }
-        Type::Tuple(items) => {
-            items.iter().map(|item| sample(item, &Schema::default())).collect::<Option<Vec<_>>>().map(Value::from)
-        }
-        Type::Record(fields) => {
-            let open = Schema::default();
-            let each = fields.iter().filter(|field| !field.ty.is_optional()).map(|field| {
-                let schema = schema.properties.get(&field.name).unwrap_or(&open);
-                Some((field.name.clone(), sample(&field.ty, schema)?))
-            });
-            each.collect::<Option<Map<_, _>>>().map(Value::Object)
-        }
-        Type::Variant(cases) => {
-            let case = cases.first()?;
-            Some(match &case.ty {
-                Some(ty) => json!({ "tag": case.name, "value": sample(ty, &Schema::default())? }),
-                None => json!({ "tag": case.name }),
-            })
-        }
-        Type::Result(Some(ok), _) => Some(json!({ "ok": sample(ok, &Schema::default())? })),
-        Type::Result(None, _) => Some(json!({ "ok": null })),
-        Type::Json => match schema.json_type {
-            Some(JsonType::Object) => Some(json!({})),
-            Some(JsonType::Array) => Some(json!([])),
-            Some(JsonType::Boolean) => Some(json!(false)),
-            Some(JsonType::Integer | JsonType::Number) => Some(number()),
-            _ => texts(),
-        },
+impl Policy {
+    /// A plan that goes a way, where one can be written and nothing else refuses it.
+    pub(crate) fn plan_of(self: &Arc<Self>, way: &Way) -> Option<String> {
+        let session = Session::supposing(self);
+        let mut tries = plans(self, way).into_iter();
+        tries.find(|text| {
+            let plan = Plan::parse(text.as_bytes(), &self.limits);
+            let checked = plan.and_then(|plan| self.check(&session, plan, SystemTime::UNIX_EPOCH));
+            // What a person can let through counts as let through.
+            checked.map_or_else(|refusal| refusal.violations().is_empty(), |_| true)
+        })
     }
 }

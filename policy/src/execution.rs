@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::capability::Capability;
 use crate::check::{
     Template, ValidatedPlan, ValidatedStep, json_length, too_long, too_many_bytes, undescribed, value_violations,
 };
@@ -9,7 +10,7 @@ use crate::fault::{Refusal, Violation, Violations};
 use crate::json::{self, Bounds, with_index, with_key};
 use crate::label::Label;
 use crate::name::Name;
-use crate::policy::{Capability, Policy};
+use crate::policy::Policy;
 use crate::session::{PastStep, Session};
 
 /// A validated plan with its session, from the first step to the last.

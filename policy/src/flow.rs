@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::capability::{Capability, Input, Planner};
+use crate::grant::{Grant, Target};
 use crate::label::{Admitted, BUILT_IN_ORIGINS, Label, Origin};
 use crate::name::Name;
-use crate::policy::{Capability, Grant, Input, Planner, Target};
 use crate::schema::{JsonType, Schema};
 use crate::types::{Kinds, Type};
 
@@ -517,15 +518,4 @@ fn places(grants: &[(&Name, &Grant)], overlaps: &[(Name, Name)]) -> Vec<usize> {
         }
     }
     place_of
-}
-
-/// The type of what an input can be bound to.
-pub(crate) fn input_type(schema: &Schema) -> Type {
-    match schema.json_type {
-        None | Some(JsonType::String) => Type::String,
-        Some(JsonType::Boolean) => Type::Bool,
-        Some(JsonType::Integer) => Type::Signed(64),
-        Some(JsonType::Number) => Type::Float(64),
-        Some(JsonType::Array | JsonType::Object | JsonType::Json) => Type::Json,
-    }
 }

@@ -1,6 +1,7 @@
 //! What was asked, what is allowed, who may see what.
 
 mod approval;
+mod capability;
 pub mod catalogue;
 mod check;
 mod counterexample;
@@ -10,23 +11,28 @@ mod endorsement;
 mod execution;
 pub mod fault;
 pub mod flow;
+mod grant;
 pub mod json;
 pub mod label;
 pub mod limits;
 mod load;
 mod name;
 mod narrow;
+mod never;
 mod own_tests;
 pub mod path;
 mod plan;
 mod policy;
 pub mod printable;
 mod proof;
+mod sample;
 mod schema;
 mod session;
+mod task;
 pub mod types;
 
 pub use approval::{Approval, Question};
+pub use capability::{Argument, Capability, Input, Planner};
 pub use catalogue::Catalogue;
 pub use check::{ValidatedPlan, ValidatedStep};
 pub use diff::{Change, ChangeKind};
@@ -34,17 +40,16 @@ pub use document::{Access, Bind, Document, Folder, NamedFile, NamedFolder, POLIC
 pub use endorsement::Endorsement;
 pub use execution::{Execution, OutputFault, ReadyStep};
 pub use fault::{LoadError, Refusal, Violation};
+pub use grant::{FolderGrant, Grant, HostGrant, Target};
 pub use label::Label;
 pub use limits::Limits;
 pub use load::digest;
 pub use name::{Name, NameError};
-pub use narrow::{Narrowing, Task};
+pub use never::{Never, NeverTarget};
 pub use own_tests::{TestOutcome, run_tests};
 pub use plan::Plan;
-pub use policy::{
-    Argument, Capability, FolderGrant, Grant, HostGrant, Input, Order, Ordered, Planner, Policy, Target, Test,
-};
-pub use proof::{Never, NeverTarget};
+pub use policy::{Order, Ordered, Policy, Test};
 pub use schema::Schema;
 pub use session::{Bound, Disclosure, Given, Session};
+pub use task::{Narrowing, Task};
 pub use types::Type;

@@ -7,10 +7,10 @@ use std::time::SystemTime;
 use crate::catalogue::Catalogue;
 use crate::document::{Document, TestVerdict};
 use crate::fault::{LoadError, Refusal};
-use crate::narrow::Narrowing;
 use crate::plan::Plan;
 use crate::policy::{Policy, Test};
 use crate::session::{Given, Session};
+use crate::task::Narrowing;
 
 /// What became of a test.
 #[derive(Clone, Debug)]

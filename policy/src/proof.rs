@@ -1,51 +1,11 @@
 //! Proofs: what a policy says can never flow where, decided for all plans when it loads.
 
-use std::fmt;
-use std::sync::Arc;
-use std::time::SystemTime;
-
-use crate::counterexample;
+use crate::capability::Capability;
 use crate::flow::{Flow, Source, Traced};
 use crate::label::array;
 use crate::name::Name;
-use crate::plan::Plan;
-use crate::policy::{Capability, Policy};
-use crate::session::Session;
-
-/// `LABEL -> TARGET`, in no plan, over all sessions.
-///
-/// It is decided on the largest labels that there can be ([`Flows`](crate::flow::Flows)): order, counts and approvals do not
-/// weaken it. So a proof that holds, holds; one that fails may be stricter than it has to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Never {
-    /// A category of secrets, or an origin where the target is an argument.
-    pub label: Name,
-    /// Where it never comes.
-    pub target: NeverTarget,
-    /// The line that says so.
-    pub line: usize,
-}
-
-/// Where something never comes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NeverTarget {
-    /// Into the place of a grant.
-    Grant(Name),
-    /// To the planner.
-    Planner,
-    /// Into an argument of a capability.
-    Argument(Name, String),
-}
-
-impl fmt::Display for Never {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.target {
-            NeverTarget::Grant(grant) => write!(f, "{} -> {grant}", self.label),
-            NeverTarget::Planner => write!(f, "{} -> planner", self.label),
-            NeverTarget::Argument(capability, argument) => write!(f, "{} -> {capability}.{argument}", self.label),
-        }
-    }
-}
+use crate::never::{Never, NeverTarget};
+use crate::policy::Policy;
 
 /// The most capabilities on a way: more are in no policy whose way somebody would read.
 const HOPS_MAX: usize = 64;
@@ -260,17 +220,5 @@ impl Policy {
         }
         lines.push(way.end.clone());
         lines
-    }
-
-    /// A plan that goes a way, where one can be written and nothing else refuses it.
-    pub(crate) fn plan_of(self: &Arc<Self>, way: &Way) -> Option<String> {
-        let session = Session::supposing(self);
-        let mut tries = counterexample::plans(self, way).into_iter();
-        tries.find(|text| {
-            let plan = Plan::parse(text.as_bytes(), &self.limits);
-            let checked = plan.and_then(|plan| self.check(&session, plan, SystemTime::UNIX_EPOCH));
-            // What a person can let through counts as let through.
-            checked.map_or_else(|refusal| refusal.violations().is_empty(), |_| true)
-        })
     }
 }

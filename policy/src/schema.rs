@@ -263,6 +263,17 @@ impl Schema {
         }
     }
 
+    /// The type of a value that is bound to an input with this schema.
+    pub(crate) fn bound_type(&self) -> Type {
+        match self.json_type {
+            None | Some(JsonType::String) => Type::String,
+            Some(JsonType::Boolean) => Type::Bool,
+            Some(JsonType::Integer) => Type::Signed(64),
+            Some(JsonType::Number) => Type::Float(64),
+            Some(JsonType::Array | JsonType::Object | JsonType::Json) => Type::Json,
+        }
+    }
+
     /// What JSON the value can be, as far as the type and the schema say.
     pub(crate) fn kinds(&self, ty: &Type) -> Kinds {
         let kinds = ty.kinds();

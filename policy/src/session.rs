@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 use crate::approval::Approval;
 use crate::fault::{Refusal, Violation};
 use crate::json::{self, Bounds};
-use crate::label::{Label, Origin};
+use crate::label::Label;
 use crate::name::Name;
-use crate::policy::{Input, Policy};
+use crate::policy::Policy;
 use crate::schema::JsonType;
 use crate::types::Type;
 
@@ -83,15 +83,6 @@ pub(crate) struct PastStep {
     pub(crate) value: Option<Value>,
     /// Whether the planner has been told if it succeeded. Until then a check must not tell it either.
     pub(crate) told: bool,
-}
-
-impl Input {
-    /// What a value carries that is bound to it.
-    pub(crate) fn label(&self, from_file: bool) -> Label {
-        let origin = if from_file { Origin::File } else { Origin::User };
-        let origin = self.origin.clone().unwrap_or_else(|| Label::of(origin).origin);
-        Label { secrecy: self.secrecy.clone(), origin }
-    }
 }
 
 impl Session {
@@ -199,8 +190,7 @@ impl Session {
     pub(crate) fn supposing(policy: &Policy) -> Self {
         let mut session = Self::empty(policy);
         for (name, input) in &policy.inputs {
-            let ty = crate::flow::input_type(&input.schema);
-            let value = crate::counterexample::sample(&ty, &input.schema).unwrap_or_default();
+            let value = crate::sample::sample(&input.schema.bound_type(), &input.schema).unwrap_or_default();
             session.inputs.insert(name.clone(), Bound { value, label: input.label(false) });
         }
         session

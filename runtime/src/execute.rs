@@ -235,10 +235,10 @@ impl Runtime {
             Err(fault) => {
                 self.worker = None;
                 // What it wrote before it was killed is not known, so all that it was allowed counts.
-                let spent = if capability.has_effects(policy) { (written_left, files_left) } else { (0, 0) };
+                let spent = if capability.has_effects(&policy.grants) { (written_left, files_left) } else { (0, 0) };
                 execution.failed(ready, spent.0, spent.1);
                 let usage = Usage { micros, ..Usage::default() };
-                (fault_ending(fault, capability, capability.has_effects(policy)), usage, Report::default())
+                (fault_ending(fault, capability, capability.has_effects(&policy.grants)), usage, Report::default())
             }
         }
     }

@@ -27,7 +27,7 @@ pub(crate) fn intend(
         grants: capability.grants.iter().map(Name::to_string).collect(),
         clock,
     })?;
-    if capability.has_effects(policy) { record.sync() } else { Ok(()) }
+    if capability.has_effects(&policy.grants) { record.sync() } else { Ok(()) }
 }
 
 /// Records what a step did and how it ended.

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{Asked, Checking, KnownOutput, Template, json_length, too_many_bytes};
+use crate::capability::{Argument, Capability};
 use crate::fault::Violation;
 use crate::json::{tokens, with_index, with_key};
 use crate::label::{Admitted, Choosers, Label, Origin, listed};
 use crate::name::Name;
 use crate::plan::{Expression, Reference, Step};
-use crate::policy::{Argument, Capability};
 use crate::schema::Schema;
 use crate::types::Type;
 

@@ -12,12 +12,13 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use crate::capability::Capability;
 use crate::fault::{Refusal, Violation, Violations};
 use crate::json::{with_index, with_key};
 use crate::label::{Label, Origin, listed};
 use crate::name::Name;
 use crate::plan::{Plan, Reference, Step};
-use crate::policy::{Capability, Policy};
+use crate::policy::Policy;
 use crate::session::Session;
 use crate::types::Type;
 

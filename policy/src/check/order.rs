@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::Checking;
+use crate::capability::Capability;
 use crate::fault::Violation;
 use crate::json::with_key;
 use crate::label::{array, listed};
 use crate::name::Name;
-use crate::policy::Capability;
 
 impl Checking<'_> {
     /// Holds a step against the order that the policy asks for, in the session and this plan.

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Checking;
+use crate::capability::Capability;
 use crate::fault::Violation;
+use crate::grant::Grant;
 use crate::json::with_key;
 use crate::label::{Label, array, listed};
 use crate::name::Name;
-use crate::policy::{Capability, Grant};
 
 impl Checking<'_> {
     /// Holds the labels of a step's arguments, and what the planner was shown, against each sink that its capability has.

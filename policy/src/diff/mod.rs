@@ -12,15 +12,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::capability::{Capability, Input};
 use crate::document::{Access, Folder};
 use crate::endorsement::Endorsement;
+use crate::grant::{FolderGrant, Grant, HostGrant, Target};
 use crate::json::with_key;
 use crate::label::{BUILT_IN_ORIGINS, Label, Origin};
 use crate::limits::{LIMITS, LimitRow, Limits, Quantity};
 use crate::name::Name;
-use crate::narrow::Task;
-use crate::policy::{Capability, FolderGrant, Grant, HostGrant, Input, Ordered, Policy, Target, Test};
-use crate::proof::{Never, NeverTarget};
+use crate::never::{Never, NeverTarget};
+use crate::policy::{Ordered, Policy, Test};
+use crate::task::Task;
 use crate::types::Type;
 use slot::Slot;
 

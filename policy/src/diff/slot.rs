@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::{Subject, bounded, each, higher, inclusion, ordering, origin, same};
+use crate::capability::{Argument, Input};
 use crate::label::{Admitted, Choosers, Origin};
 use crate::name::Name;
-use crate::policy::{Argument, Input, Policy};
+use crate::policy::Policy;
 use crate::schema::{JsonType, Schema};
 use crate::types::Type;
 

@@ -7,10 +7,10 @@ use serde_json::Value;
 use toml::Spanned;
 
 use super::{Loading, printed};
+use crate::capability::{Argument, Input};
 use crate::catalogue::Signature;
 use crate::document::{self, Defaults};
 use crate::name::Name;
-use crate::policy::{Argument, Input};
 use crate::schema::{JsonType, Schema, named_origins};
 use crate::types::{Field, Type};
 

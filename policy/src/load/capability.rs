@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::Spanned;
 
 use super::{Loading, has, positive, printed};
+use crate::capability::{Capability, Input};
 use crate::catalogue::{Authority, Component};
 use crate::document::{self, Approve, ComponentRef, Output};
 use crate::endorsement::{self, Endorsement};
+use crate::grant::Grant;
 use crate::json::tokens;
 use crate::label::BUILT_IN_ORIGINS;
 use crate::limits::{Limits, Scope};
 use crate::name::Name;
-use crate::policy::{Capability, Grant, Input};
 use crate::schema::Schema;
 use crate::types::Type;
 

@@ -6,9 +6,9 @@ use toml::Spanned;
 
 use super::{Loading, printed};
 use crate::document::{self, Access};
+use crate::grant::{FolderGrant, Grant, HostGrant, Target};
 use crate::label::Label;
 use crate::name::Name;
-use crate::policy::{FolderGrant, Grant, HostGrant, Target};
 
 impl Loading<'_> {
     pub(super) fn grant(&mut self, name: &Spanned<Name>, written: &Spanned<document::Grant>) -> Option<Grant> {

@@ -14,16 +14,18 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
+use crate::capability::{Input, Planner};
 use crate::catalogue::Catalogue;
 use crate::document::{self, Document};
 use crate::fault::{LoadError, line_of};
 use crate::flow::{Flows, NAMES_MAX, Parts};
+use crate::grant::Grant;
 use crate::label::{BUILT_IN_ORIGINS, listed};
 use crate::limits::{LIMITS, LimitRow, Limits, Scope};
 use crate::name::Name;
-use crate::narrow::Narrowing;
-use crate::policy::{Grant, Input, Planner, Policy};
+use crate::policy::Policy;
 use crate::schema::Schema;
+use crate::task::Narrowing;
 
 /// The most grants of a policy: their descriptors go to the worker in one message.
 const GRANTS_MAX: usize = 64;

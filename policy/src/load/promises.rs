@@ -6,12 +6,13 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use super::{Loading, has};
+use crate::capability::Capability;
 use crate::document;
 use crate::flow::Flows;
 use crate::label::{BUILT_IN_ORIGINS, listed};
 use crate::name::Name;
-use crate::policy::{Capability, Policy, Test};
-use crate::proof::{Never, NeverTarget};
+use crate::never::{Never, NeverTarget};
+use crate::policy::{Policy, Test};
 
 /// The most bytes of text that a load error shows of a plan.
 const PLAN_SHOWN_MAX: usize = 4_000;
@@ -161,7 +162,7 @@ pub(super) fn warnings(
 ) -> Vec<(usize, String)> {
     let mut warnings = Vec::new();
     for (name, capability) in capabilities {
-        if !capability.has_effects(policy) {
+        if !capability.has_effects(&policy.grants) {
             continue;
         }
         for (argument, declared) in &capability.arguments {

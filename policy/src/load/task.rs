@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::Spanned;
 
 use super::{Loading, has, positive};
+use crate::capability::Input;
 use crate::document;
 use crate::name::Name;
-use crate::narrow::Task;
-use crate::policy::Input;
 use crate::schema::Schema;
+use crate::task::Task;
 
 impl Loading<'_> {
     pub(super) fn tasks(&mut self, inputs: &BTreeMap<Name, Input>) -> BTreeMap<Name, Task> {
