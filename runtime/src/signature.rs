@@ -9,8 +9,9 @@ use crate::host::authority;
 
 /// The deepest nesting of a type that a capability may have. Values are converted by recursion.
 const TYPE_DEPTH_MAX: usize = 32;
-/// The most parts of all types of one function: a short chain of types can name an enormous one.
-const TYPE_PARTS_MAX: usize = 10_000;
+/// The most parts of all types of one function, names of cases and flags too: a short chain of types can name an enormous one,
+/// and a policy holds the parts of what comes out of one function against those of what goes into another.
+const TYPE_PARTS_MAX: usize = 1_000;
 
 /// Reads what a component exports and imports.
 ///
@@ -121,8 +122,13 @@ impl Reading<'_> {
         }
     }
 
+    fn parts(&mut self, count: usize) -> Result<(), String> {
+        self.parts_left = self.parts_left.checked_sub(count).ok_or("its types have too many parts")?;
+        Ok(())
+    }
+
     fn ty(&mut self, ty: Wit, depth: usize) -> Result<Type, String> {
-        self.parts_left = self.parts_left.checked_sub(1).ok_or("its types have too many parts")?;
+        self.parts(1)?;
         if depth > TYPE_DEPTH_MAX {
             return Err("its types are nested too deep".to_owned());
         }
@@ -151,6 +157,12 @@ impl Reading<'_> {
     }
 
     fn compound(&mut self, kind: &TypeDefKind, depth: usize) -> Result<Type, String> {
+        match kind {
+            TypeDefKind::Enum(cases) => self.parts(cases.cases.len())?,
+            TypeDefKind::Flags(flags) => self.parts(flags.flags.len())?,
+            TypeDefKind::Variant(variant) => self.parts(variant.cases.len())?,
+            _ => {}
+        }
         Ok(match kind {
             TypeDefKind::Record(record) => {
                 let fields = record.fields.iter().map(|field| self.field(&field.name, field.ty, depth));
@@ -194,5 +206,40 @@ impl Reading<'_> {
             }
             TypeDefKind::Type(_) | TypeDefKind::Unknown => return Err("its types cannot be read".to_owned()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
+    use wit_parser::ManglingAndAbi;
+
+    use super::*;
+
+    /// What is read of the one function of a component with these declarations.
+    fn signature(declared: &str, parameter: &str) -> Result<Signature, String> {
+        let text = format!(
+            "package t:t; interface i {{ {declared} take: func(value: {parameter}); }} world w {{ export i; }}"
+        );
+        let mut resolve = Resolve::default();
+        let package = resolve.push_str("t.wit", &text).unwrap();
+        let world = resolve.select_world(&[package], None).unwrap();
+        let mut module = dummy_module(&resolve, world, ManglingAndAbi::Standard32);
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+        let bytes = ComponentEncoder::default().module(&module).unwrap().encode().unwrap();
+        read(&bytes, "sha256:t".to_owned()).unwrap().functions.remove(0).signature
+    }
+
+    #[test]
+    fn a_short_chain_of_types_does_not_make_an_enormous_one() {
+        let cases: Vec<String> = (0..300).map(|n| format!("c{n}")).collect();
+        let declared = format!("enum e {{ {} }}", cases.join(", "));
+        assert!(signature(&declared, "tuple<e, e>").is_ok());
+        let refused = signature(&declared, "tuple<e, e, e, e>");
+        assert_eq!(refused, Err("its types have too many parts".to_owned()));
+        let doubled = "record a { x: u8, y: u8 } record b { x: a, y: a } record c { x: b, y: b } record d { x: c, y: c } \
+                       record f { x: d, y: d } record g { x: f, y: f } record h { x: g, y: g } record j { x: h, y: h } \
+                       record k { x: j, y: j } record l { x: k, y: k }";
+        assert_eq!(signature(doubled, "l"), Err("its types have too many parts".to_owned()));
     }
 }
