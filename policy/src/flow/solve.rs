@@ -1,115 +1,16 @@
-//! What can flow where, over all plans: the largest label that each place, argument and output can ever get.
+//! The fixpoint: labels that grow from round to round until nothing does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::bits::{Bits, NAMES_MAX, Names, Set};
+use super::places::places;
+use super::{Flow, Flows, Source, Traced};
 use crate::capability::{Capability, Input, Planner};
-use crate::grant::{Grant, Target};
+use crate::grant::Grant;
 use crate::label::{Admitted, BUILT_IN_ORIGINS, Label, Origin};
 use crate::name::Name;
 use crate::schema::{JsonType, Schema};
 use crate::types::{Kinds, Type};
-
-/// The most names that labels are made of: a set of them is one word.
-pub(crate) const NAMES_MAX: usize = 128;
-
-/// The least fixpoint over the capabilities of a policy (Denning, 1976): no plan, and no number of plans, goes beyond it.
-#[derive(Debug, Default)]
-pub struct Flows {
-    /// The grants of each place: what goes in through one can come out through another.
-    pub places: Vec<BTreeSet<Name>>,
-    /// What is read through each grant carries this (rule 4).
-    pub reads: BTreeMap<Name, Label>,
-    /// What each capability can get and give.
-    pub capabilities: BTreeMap<Name, Flow>,
-    /// What the planner can have been shown, and so what its literals carry.
-    pub context: Label,
-}
-
-/// What can flow through one capability.
-#[derive(Debug, Default)]
-pub struct Flow {
-    /// What it reads through its grants.
-    pub reads: Label,
-    /// What each argument can carry.
-    pub arguments: BTreeMap<String, Traced>,
-    /// What its output can carry.
-    pub output: Traced,
-}
-
-/// A label with the first way by which each name got into it.
-#[derive(Debug, Default)]
-pub struct Traced {
-    /// The label.
-    pub label: Label,
-    pub(crate) secrecy: BTreeMap<Name, Source>,
-    pub(crate) origin: BTreeMap<Name, Source>,
-}
-
-/// How a name got into a label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source<N = Name, A = String> {
-    /// It is read through the grant.
-    Grant(N),
-    /// The argument carries it.
-    Argument(A),
-    /// An output of the capability is referred to.
-    Output(N),
-    /// The input is referred to, or put in.
-    Input(N),
-    /// The plan says it.
-    Literal,
-    /// The policy says it.
-    Policy,
-    /// The planner had been shown it.
-    Context,
-}
-
-/// A set of names, as bits of the one word.
-type Set = u128;
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Bits {
-    secrecy: Set,
-    origin: Set,
-}
-
-impl Bits {
-    fn joined(self, other: Self) -> Self {
-        Self { secrecy: self.secrecy | other.secrecy, origin: self.origin | other.origin }
-    }
-}
-
-/// The names that labels of one policy are made of.
-struct Names<'p>(BTreeMap<&'p str, u32>);
-
-impl<'p> Names<'p> {
-    fn set<'n>(&self, names: impl IntoIterator<Item = &'n Name>) -> Set {
-        names.into_iter().filter_map(|name| self.0.get(name.as_str())).fold(0, |set, bit| set | (1 << bit))
-    }
-
-    fn bits(&self, label: &Label) -> Bits {
-        Bits { secrecy: self.set(&label.secrecy), origin: self.set(&label.origin) }
-    }
-
-    fn origin(&self, origin: Origin) -> Set {
-        self.set([&origin.name()])
-    }
-
-    fn admitted(&self, admitted: &Admitted) -> Set {
-        match admitted {
-            Admitted::Any => Set::MAX,
-            Admitted::Only(names) => self.set(names),
-        }
-    }
-
-    fn named(&self, set: Set) -> impl Iterator<Item = Name> {
-        self.0.iter().filter(move |(_, bit)| set & (1 << **bit) != 0).filter_map(|(name, _)| Name::new(name).ok())
-    }
-
-    fn label(&self, bits: Bits) -> Label {
-        Label { secrecy: self.named(bits.secrecy).collect(), origin: self.named(bits.origin).collect() }
-    }
-}
 
 /// Everything that the flows depend on.
 pub(crate) struct Parts<'p> {
@@ -127,9 +28,9 @@ enum Node {
     Open { from: Set, is_enum: bool, inputs: Vec<usize>, outputs: Vec<usize>, endorsed: Vec<(usize, usize)> },
 }
 
-struct Solving<'p> {
+pub(super) struct Solving<'p> {
     parts: &'p Parts<'p>,
-    names: Names<'p>,
+    pub(super) names: Names<'p>,
     grants: Vec<(&'p Name, &'p Grant)>,
     capabilities: Vec<(&'p Name, &'p Capability)>,
     inputs: Vec<(&'p Name, &'p Input)>,
@@ -172,25 +73,8 @@ impl Traces {
     }
 }
 
-impl Flows {
-    /// Works them out.
-    pub(crate) fn of(parts: &Parts<'_>) -> Self {
-        let mut solving = Solving::new(parts);
-        // First without what the planner has been shown, so that a name is traced to where it comes from.
-        while solving.grow(0) {}
-        let shown = solving.names.set(&parts.planner.accepts);
-        while solving.grow(shown) {}
-        solving.finish()
-    }
-
-    /// The place that a grant is in.
-    pub(crate) fn place(&self, grant: &Name) -> impl Iterator<Item = &Name> {
-        self.places.iter().filter(move |place| place.contains(grant)).flatten()
-    }
-}
-
 impl<'p> Solving<'p> {
-    fn new(parts: &'p Parts<'p>) -> Self {
+    pub(super) fn new(parts: &'p Parts<'p>) -> Self {
         let labels = parts.grants.values().map(|grant| &grant.label);
         let mut names: BTreeSet<&str> = BUILT_IN_ORIGINS.into_iter().collect();
         names.extend(parts.grants.keys().map(Name::as_str));
@@ -335,7 +219,7 @@ impl<'p> Solving<'p> {
     }
 
     /// One round; whether anything grew.
-    fn grow(&mut self, context: Set) -> bool {
+    pub(super) fn grow(&mut self, context: Set) -> bool {
         let shown = self.names.set(&self.parts.planner.accepts);
         let reads: Vec<Bits> = (0..self.grants.len()).map(|grant| self.read(grant)).collect();
         let mut grew = false;
@@ -442,7 +326,7 @@ impl<'p> Solving<'p> {
         }
     }
 
-    fn finish(self) -> Flows {
+    pub(super) fn finish(self) -> Flows {
         let reads: Vec<Label> = (0..self.grants.len()).map(|grant| self.names.label(self.read(grant))).collect();
         let mut places: BTreeMap<usize, BTreeSet<Name>> = BTreeMap::new();
         for ((name, _), place) in self.grants.iter().zip(&self.place_of) {
@@ -494,28 +378,4 @@ impl<'p> Solving<'p> {
             Source::Context => Source::Context,
         })
     }
-}
-
-/// Which grants are one place: folders that overlap, a `place` of one name, a host that several name.
-fn places(grants: &[(&Name, &Grant)], overlaps: &[(Name, Name)]) -> Vec<usize> {
-    let is_one = |(a_name, a): &(&Name, &Grant), (b_name, b): &(&Name, &Grant)| {
-        let overlap = overlaps.iter().any(|(x, y)| (x == *a_name && y == *b_name) || (x == *b_name && y == *a_name));
-        let named = a.place.is_some() && a.place == b.place;
-        let host = match (&a.target, &b.target) {
-            (Target::Hosts(a), Target::Hosts(b)) => !a.hosts.is_disjoint(&b.hosts),
-            _ => false,
-        };
-        overlap || named || host
-    };
-    let mut place_of: Vec<usize> = (0..grants.len()).collect();
-    for (index, a) in grants.iter().enumerate() {
-        for (other, b) in grants.iter().enumerate().skip(index + 1) {
-            if is_one(a, b)
-                && let (Some(from), Some(to)) = (place_of.get(other).copied(), place_of.get(index).copied())
-            {
-                place_of.iter_mut().filter(|place| **place == from).for_each(|place| *place = to);
-            }
-        }
-    }
-    place_of
 }
