@@ -87,3 +87,46 @@ fn visit(folder: &std::path::Path, see: &mut dyn FnMut(&str, &str)) {
         }
     }
 }
+
+/// The groups of rules that refuse plans.
+const GROUPS: [&str; 16] = [
+    "plan",
+    "argument",
+    "reference",
+    "sink",
+    "strict",
+    "order",
+    "budget",
+    "input",
+    "session",
+    "limit",
+    "endorse",
+    "capability",
+    "path",
+    "approval",
+    "planner",
+    "task",
+];
+
+#[test]
+fn each_rule_is_in_the_docs_by_name() {
+    let docs = std::fs::read_to_string(repository().join("POLICY.md")).expect("there are docs");
+    let mut rules = BTreeSet::new();
+    for folder in ["policy/src", "runtime/src", "cli/src"] {
+        visit(&repository().join(folder), &mut |_, text| {
+            // A rule is a string of its own: `group.name`.
+            for literal in text.split('"') {
+                let is_rule = literal.split_once('.').is_some_and(|(group, name)| {
+                    let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+                    GROUPS.contains(&group) && !name.is_empty() && is_name(name)
+                });
+                if is_rule {
+                    rules.insert(literal.to_owned());
+                }
+            }
+        });
+    }
+    assert!(rules.len() > 50, "{rules:?}");
+    let missing: Vec<&String> = rules.iter().filter(|rule| !docs.contains(&format!("`{rule}`"))).collect();
+    assert!(missing.is_empty(), "POLICY.md does not name {missing:?}");
+}
