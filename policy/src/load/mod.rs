@@ -142,7 +142,7 @@ impl<'d> Loading<'d> {
             requires: self.document.requires().into_iter().map(|(part, _)| part).collect(),
             warnings: Vec::new(),
         };
-        policy.warnings = promises::warnings(&policy.flows, &policy.capabilities, &policy);
+        policy.warnings = promises::warnings(&policy);
         Some(policy)
     }
 

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use super::{Loading, has};
-use crate::capability::Capability;
 use crate::document;
-use crate::flow::Flows;
 use crate::label::{BUILT_IN_ORIGINS, listed};
 use crate::name::Name;
 use crate::never::{Never, NeverTarget};
@@ -155,19 +153,15 @@ impl Loading<'_> {
 }
 
 /// Each way for untrusted text into an argument that says where something goes.
-pub(super) fn warnings(
-    flows: &Flows,
-    capabilities: &std::collections::BTreeMap<Name, Capability>,
-    policy: &Policy,
-) -> Vec<(usize, String)> {
+pub(super) fn warnings(policy: &Policy) -> Vec<(usize, String)> {
     let mut warnings = Vec::new();
-    for (name, capability) in capabilities {
+    for (name, capability) in &policy.capabilities {
         if !capability.has_effects(&policy.grants) {
             continue;
         }
         for (argument, declared) in &capability.arguments {
             let chooses = declared.schema.is_path || matches!(argument.as_str(), "url" | "method" | "host");
-            let flow = flows.capabilities.get(name).and_then(|flow| flow.arguments.get(argument));
+            let flow = policy.flows.capabilities.get(name).and_then(|flow| flow.arguments.get(argument));
             let origins = flow.into_iter().flat_map(|traced| &traced.label.origin);
             let untrusted: Vec<&Name> = origins.filter(|origin| !BUILT_IN_ORIGINS.contains(&origin.as_str())).collect();
             if chooses && !untrusted.is_empty() {

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
+use rustix::process::{Resource, Signal, set_parent_process_death_signal};
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, Val};
@@ -34,7 +34,7 @@ pub fn serve(socket: OwnedFd) -> Result<(), Box<dyn std::error::Error>> {
     // The parent kills its worker; this is for when the parent itself is killed.
     #[cfg(target_os = "linux")]
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    limit(Resource::Core, 0)?;
+    wall::limit(Resource::Core, 0)?;
     let mut channel = Channel::new(socket, REQUEST_BYTES_MAX);
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let mut stage = Stage::New;
@@ -45,29 +45,35 @@ pub fn serve(socket: OwnedFd) -> Result<(), Box<dyn std::error::Error>> {
             Err(error) => return Err(error.into()),
         };
         let Received { message, payload, descriptors } = received;
-        let (reply, payload) = match (message, &mut stage) {
-            (Request::Compile { digest }, Stage::New) => compile(&payload, digest)?,
-            (Request::Open { allocation }, Stage::New) => {
-                stage = Stage::Loading(Worker::new(allocation, descriptors)?);
-                (Reply::Ready, Vec::new())
+        let nothing = Vec::new();
+        let (next, reply, payload) = match (message, stage) {
+            (Request::Compile { digest }, Stage::New) => {
+                let (reply, artefact) = compile(&payload, digest)?;
+                (Stage::New, reply, artefact)
             }
-            (Request::Load { digest }, Stage::Loading(worker)) => (worker.load(digest, &payload), Vec::new()),
-            (Request::Prepare(preparation), Stage::Loading(worker)) => (worker.prepare(preparation), Vec::new()),
-            (Request::Enclose, Stage::Loading(_)) => match std::mem::replace(&mut stage, Stage::New) {
-                // INVARIANT: no guest instruction before this.
-                Stage::Loading(worker) => {
-                    let wall = worker.enclose()?;
-                    stage = Stage::Enclosed(worker);
-                    (Reply::Enclosed(wall), Vec::new())
-                }
-                other => {
-                    stage = other;
-                    (out_of_turn(), Vec::new())
-                }
-            },
-            (Request::Call(call), Stage::Enclosed(worker)) => (runtime.block_on(worker.call(call))?, Vec::new()),
-            _ => (out_of_turn(), Vec::new()),
+            (Request::Open { allocation }, Stage::New) => {
+                (Stage::Loading(Worker::new(allocation, descriptors)?), Reply::Ready, nothing)
+            }
+            (Request::Load { digest }, Stage::Loading(mut worker)) => {
+                let reply = worker.load(digest, &payload);
+                (Stage::Loading(worker), reply, nothing)
+            }
+            (Request::Prepare(preparation), Stage::Loading(mut worker)) => {
+                let reply = worker.prepare(preparation);
+                (Stage::Loading(worker), reply, nothing)
+            }
+            // INVARIANT: no guest instruction before this.
+            (Request::Enclose, Stage::Loading(worker)) => {
+                let wall = worker.enclose()?;
+                (Stage::Enclosed(worker), Reply::Enclosed(wall), nothing)
+            }
+            (Request::Call(call), Stage::Enclosed(worker)) => {
+                let reply = runtime.block_on(worker.call(call))?;
+                (Stage::Enclosed(worker), reply, nothing)
+            }
+            (_, stage) => (stage, Reply::Refused("the request is out of turn".to_owned()), nothing),
         };
+        stage = next;
         channel.send(&reply, &payload, &[], FOREVER)?;
     }
 }
@@ -82,18 +88,10 @@ enum Stage {
     Enclosed(Worker),
 }
 
-fn out_of_turn() -> Reply {
-    Reply::Refused("the request is out of turn".to_owned())
-}
-
-fn limit(resource: Resource, most: u64) -> Result<(), rustix::io::Errno> {
-    setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
-}
-
 /// Reads and compiles a component. A worker that compiles does nothing else: its limits are low.
 fn compile(bytes: &[u8], digest: String) -> Result<(Reply, Vec<u8>), Box<dyn std::error::Error>> {
-    limit(Resource::As, COMPILE_ADDRESS_BYTES_MAX)?;
-    limit(Resource::Cpu, COMPILE_CPU_SECONDS_MAX)?;
+    wall::limit(Resource::As, COMPILE_ADDRESS_BYTES_MAX)?;
+    wall::limit(Resource::Cpu, COMPILE_CPU_SECONDS_MAX)?;
     // It reads bytes of strangers and needs no file for it.
     wall::raise_for_files(&[])?;
     wall::raise_for_calls(wall::Purpose::Compile)?;

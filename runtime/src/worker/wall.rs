@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
 /// What a walled worker is for.
@@ -58,6 +59,12 @@ impl Wall {
     }
 }
 
+/// Limits a resource of this process. Limits only go down: what there is may be less already.
+pub(super) fn limit(resource: Resource, most: u64) -> Result<(), rustix::io::Errno> {
+    let most = getrlimit(resource).maximum.map_or(most, |there_is| there_is.min(most));
+    setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
+}
+
 /// Raises what comes before the last threads are started: it holds for them too.
 ///
 /// # Errors
@@ -79,9 +86,7 @@ pub(super) fn raise_for_calls(purpose: Purpose) -> Result<bool, WallError> {
 mod process {
     //! Limits of the process itself.
 
-    use rustix::process::{
-        DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setpriority_process, setrlimit,
-    };
+    use rustix::process::{DumpableBehavior, Resource, set_dumpable_behavior, setpriority_process};
 
     /// The most descriptors: more than the limit `open-files` can be, and the granted folders.
     const DESCRIPTORS_MAX: u64 = 1_024;
@@ -92,11 +97,8 @@ mod process {
         rustix::thread::set_no_new_privs(true)?;
         // Other processes of the user cannot look into it, and it leaves no memory on disk.
         set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-        for (resource, most) in [(Resource::Core, 0), (Resource::Nofile, DESCRIPTORS_MAX), (Resource::Msgqueue, 0)] {
-            // Limits only go down: what there is may be less already.
-            let most = getrlimit(resource).maximum.map_or(most, |there_is| there_is.min(most));
-            setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
-        }
+        super::limit(Resource::Nofile, DESCRIPTORS_MAX)?;
+        super::limit(Resource::Msgqueue, 0)?;
         setpriority_process(None, NICE)
     }
 }
@@ -184,7 +186,6 @@ mod calls {
         libc::SYS_readv,
         libc::SYS_writev,
         libc::SYS_close,
-        libc::SYS_fcntl,
         libc::SYS_dup,
         libc::SYS_dup3,
         // Files. Landlock says which.
@@ -242,6 +243,18 @@ mod calls {
         libc::SYS_exit_group,
     ];
 
+    /// What a descriptor may be asked for. Without `F_SETOWN`: by it, the kernel would send a signal to the parent.
+    const FCNTL: &[libc::c_int] = &[
+        libc::F_DUPFD,
+        libc::F_DUPFD_CLOEXEC,
+        libc::F_GETFD,
+        libc::F_SETFD,
+        libc::F_GETFL,
+        libc::F_SETFL,
+        libc::F_ADD_SEALS,
+        libc::F_GET_SEALS,
+    ];
+
     /// What a thread that starts needs besides.
     const FOR_THREADS: &[libc::c_long] = &[
         libc::SYS_set_robust_list,
@@ -275,6 +288,12 @@ mod calls {
         for call in [libc::SYS_mmap, libc::SYS_mprotect] {
             rules.insert(call, vec![SeccompRule::new(vec![not_executable.clone()])?]);
         }
+        // The kernel reads 32 bits of the command.
+        let commands = FCNTL.iter().map(|command| {
+            let same = SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, *command as u64)?;
+            SeccompRule::new(vec![same])
+        });
+        rules.insert(libc::SYS_fcntl, commands.collect::<Result<_, _>>()?);
         let mut programs = Vec::new();
         if purpose == Purpose::Compile {
             rules.extend(FOR_THREADS.iter().map(|call| (*call, Vec::new())));
@@ -339,7 +358,7 @@ mod tests {
     use std::process::Command;
 
     use rustix::fs::{AtFlags, Mode, OFlags, openat};
-    use rustix::process::{Pid, Resource, Rlimit, Signal};
+    use rustix::process::{Pid, Signal};
 
     use super::*;
 
@@ -363,6 +382,7 @@ mod tests {
         ("open the parent as a descriptor", "seccomp"),
         ("make a device", "seccomp"),
         ("change a file's mode", "seccomp"),
+        ("ask for another use of a descriptor", "seccomp"),
         ("raise a limit", "seccomp"),
         ("become another user", "seccomp"),
         ("load native code", "seccomp"),
@@ -465,6 +485,10 @@ mod tests {
             said(rustix::fs::mknodat(&output, "fifo", rustix::fs::FileType::Fifo, Mode::from(0o600), 0)),
         );
         tried("change a file's mode", said(rustix::fs::chmodat(&output, "file", Mode::from(0o777), AtFlags::empty())));
+        // A lock stands for `F_SETOWN`, which no safe function asks for.
+        let file = open(&output, "file", OFlags::RDWR).unwrap();
+        let lock = rustix::fs::FlockOperation::NonBlockingLockExclusive;
+        tried("ask for another use of a descriptor", said(rustix::fs::fcntl_lock(&file, lock)));
         let most = Rlimit { current: Some(1), maximum: Some(1) };
         tried("raise a limit", said(rustix::process::setrlimit(Resource::Nofile, most)));
         tried("become another user", said(rustix::thread::set_thread_uid(user)));
