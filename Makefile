@@ -15,8 +15,9 @@ build: setup
 ## test: every test, from unit to whole program
 test: setup
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
+	$(CARGO) clippy --workspace --all-targets --test hostile --locked -- --deny warnings
 	$(CARGO) test --workspace --locked
+	$(CARGO) test --workspace --locked --test hostile
 
 ## bench: what claw costs, each figure beside its floor
 bench: setup

@@ -17,6 +17,7 @@ pub(crate) fn program() -> &'static Path {
 }
 
 /// A folder for one test, and a home for the program that its tests share, so that components are compiled once.
+#[derive(Debug)]
 pub(crate) struct Place {
     folder: tempfile::TempDir,
     home: PathBuf,
@@ -172,7 +173,8 @@ path = {{ from = ["planner"] }}
     )
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a folder with all that is in it, but for what an example's runs write.
+pub(crate) fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).expect("the example is there") {
         let entry = entry.expect("it can be read");
         let (source, target) = (entry.path(), to.join(entry.file_name()));

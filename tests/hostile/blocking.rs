@@ -1,0 +1,5 @@
+//! Group E: guests that wait, and have the host wait.
+
+use crate::case::cases;
+
+cases! {}

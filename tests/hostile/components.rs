@@ -1,0 +1,5 @@
+//! Group I: components that are none, or too much.
+
+use crate::case::cases;
+
+cases! {}

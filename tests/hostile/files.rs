@@ -1,0 +1,5 @@
+//! Group F: guests that reach for files.
+
+use crate::case::cases;
+
+cases! {}

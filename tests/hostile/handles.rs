@@ -1,0 +1,5 @@
+//! Group C: guests that take, forge and mix up handles.
+
+use crate::case::cases;
+
+cases! {}

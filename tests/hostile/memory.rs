@@ -1,0 +1,5 @@
+//! Group B: guests that take memory.
+
+use crate::case::cases;
+
+cases! {}

@@ -1,0 +1,322 @@
+//! The oracle: after every attack the same eight questions, whatever the attack was.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::Output;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use claw_audit::{Event, Stored, Verdict};
+use claw_policy::{Document, Given, Plan, Policy, Session};
+use serde_json::Value;
+
+use crate::arena::Arena;
+use crate::watch::Peak;
+
+/// The most bytes that the parent may take. It runs no guest.
+const PARENT_BYTES_MAX: u64 = 256 << 20;
+/// The most bytes of a worker: a guest's memories, what the host copies out of them, and the program.
+const WORKER_BYTES_MAX: u64 = 512 << 20;
+/// The most threads of either.
+const THREADS_MAX: u64 = 16;
+/// What another tenant's run may take besides twice its normal time, on a machine that runs other tests.
+const NOISE: Duration = Duration::from_secs(3);
+
+/// What the oracle asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Point {
+    /// The program ended as it does, by itself, in time.
+    Alive,
+    /// Neither process took more memory or threads than it may.
+    Bounded,
+    /// Another tenant's run does what it always does, as fast.
+    Neighbour,
+    /// One record, one end, with a typed reason.
+    Recorded,
+    /// Nothing changed or was contacted that is not granted.
+    Outside,
+    /// No secret, and no path of the host's, is in what a guest, a planner or a record sees.
+    Silent,
+    /// No process and no file is left.
+    Gone,
+    /// The record alone gives the same verdict again.
+    Repeated,
+}
+
+/// A question that was answered wrong: the attack got out.
+#[derive(Clone, Debug)]
+pub(crate) struct Escape {
+    pub(crate) point: Point,
+    what: String,
+}
+
+impl fmt::Display for Escape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "escaped ({:?}): {}", self.point, self.what)
+    }
+}
+
+/// How a run ended, by its typed reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Every step was done.
+    Completed,
+    /// The first step that failed, by its kind.
+    Failed(&'static str),
+    /// A rule stopped it while it ran.
+    Halted(&'static str),
+    /// A rule refused the plan, before anything ran.
+    Refused(&'static str),
+    /// A policy, a component or an input did not load, by its rule; so there was no run.
+    NotLoaded(&'static str),
+    /// Its user stopped it.
+    Interrupted,
+}
+
+/// An attack that the oracle found contained. Only [`judge`] makes one.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Contained {
+    /// The document that the program printed.
+    pub(crate) document: Value,
+    /// The events of its record, if there is one.
+    pub(crate) events: Vec<Value>,
+    /// The most that its processes had.
+    pub(crate) peak: Peak,
+    _private: (),
+}
+
+impl Contained {
+    /// A step's output.
+    pub(crate) fn output(&self, step: usize) -> &Value {
+        &self.document["steps"][step]["output"]
+    }
+}
+
+/// What is left of an attack, for the oracle to look at.
+#[derive(Debug)]
+pub(crate) struct Aftermath {
+    /// How the program ended; `None` where it had to be killed.
+    pub(crate) output: Option<Output>,
+    pub(crate) peak: Peak,
+    /// How long another tenant's run took after the attack, or what was wrong with it.
+    pub(crate) neighbour: Result<Duration, String>,
+    /// How long it takes otherwise.
+    pub(crate) neighbour_normal: Duration,
+    /// Workers without a parent.
+    pub(crate) orphans: Vec<u32>,
+}
+
+/// Asks all eight.
+///
+/// # Errors
+/// Every question that was answered wrong.
+pub(crate) fn judge(arena: &Arena, after: Aftermath, expected: &[Ending]) -> Result<Contained, Vec<Escape>> {
+    let mut escapes = Escapes(Vec::new());
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = after.output.as_ref().map(|o| (text(&o.stdout), text(&o.stderr))).unwrap_or_default();
+    let document: Value = serde_json::from_str(&out).unwrap_or(Value::Null);
+
+    alive(&mut escapes, after.output.as_ref(), &out, &err);
+    bounded(&mut escapes, after.peak);
+    neighbour(&mut escapes, &after);
+    let log = document["record"].as_str().and_then(|record| read_log(Path::new(record)));
+    let ending = ending(&document);
+    escapes.unless(
+        Point::Recorded,
+        ending.as_ref().is_some_and(|ending| expected.iter().any(|e| same(*e, ending))),
+        || format!("it ended as {ending:?} and not as {expected:?}: {document:#} {err}"),
+    );
+    recorded(&mut escapes, &document, log.as_deref());
+    escapes.extend(Point::Outside, arena.changed());
+    silent(&mut escapes, arena, &document, &[&out, &err], log.as_deref());
+    escapes.extend(Point::Gone, arena.left_over());
+    escapes.unless(Point::Gone, after.orphans.is_empty(), || format!("workers are left: {:?}", after.orphans));
+    if let (Some(record), Some(log)) = (document["record"].as_str(), &log) {
+        escapes.extend(Point::Repeated, repeated(Path::new(record), log).err());
+    }
+    if !escapes.0.is_empty() {
+        return Err(escapes.0);
+    }
+    let lines = log.unwrap_or_default();
+    let events = lines.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    Ok(Contained { document, events, peak: after.peak, _private: () })
+}
+
+struct Escapes(Vec<Escape>);
+
+impl Escapes {
+    fn unless(&mut self, point: Point, holds: bool, what: impl FnOnce() -> String) {
+        if !holds {
+            self.0.push(Escape { point, what: what() });
+        }
+    }
+
+    fn extend(&mut self, point: Point, found: impl IntoIterator<Item = String>) {
+        self.0.extend(found.into_iter().map(|what| Escape { point, what }));
+    }
+}
+
+fn alive(escapes: &mut Escapes, output: Option<&Output>, out: &str, err: &str) {
+    let Some(output) = output else {
+        return escapes.unless(Point::Alive, false, || "it did not end, and was killed".to_owned());
+    };
+    escapes.unless(Point::Alive, output.status.code().is_some(), || format!("signal {:?}", output.status.signal()));
+    for text in ["panicked at", "RUST_BACKTRACE", "fatal runtime error", "internal error"] {
+        escapes.unless(Point::Alive, !out.contains(text) && !err.contains(text), || err.to_owned());
+    }
+}
+
+fn bounded(escapes: &mut Escapes, peak: Peak) {
+    for (who, had, most) in [
+        ("the parent", peak.parent_bytes, PARENT_BYTES_MAX),
+        ("a worker", peak.worker_bytes, WORKER_BYTES_MAX),
+        ("threads", peak.threads, THREADS_MAX),
+    ] {
+        escapes.unless(Point::Bounded, had <= most, || format!("{who}: {had} of {most}"));
+    }
+}
+
+fn neighbour(escapes: &mut Escapes, after: &Aftermath) {
+    match &after.neighbour {
+        Ok(took) => {
+            let most = after.neighbour_normal * 2 + NOISE;
+            escapes.unless(Point::Neighbour, *took <= most, || format!("took {took:?}, and normally {most:?} at most"));
+        }
+        Err(why) => escapes.unless(Point::Neighbour, false, || why.clone()),
+    }
+}
+
+/// How a document says that a run ended.
+fn ending(document: &Value) -> Option<(String, Vec<String>)> {
+    let rules = |list: &Value| {
+        let rules = list.as_array().into_iter().flatten().filter_map(|violation| violation["rule"].as_str());
+        rules.map(str::to_owned).collect::<Vec<_>>()
+    };
+    if let Some(rule) = document["error"]["rule"].as_str() {
+        return Some(("not-loaded".to_owned(), vec![rule.to_owned()]));
+    }
+    let status = document["status"].as_str()?;
+    let failures = document["steps"].as_array()?.iter().filter_map(|step| step["failure"]["kind"].as_str());
+    let reasons =
+        if status == "failed" { failures.map(str::to_owned).collect() } else { rules(&document["violations"]) };
+    Some((status.to_owned(), reasons))
+}
+
+fn same(expected: Ending, (status, reasons): &(String, Vec<String>)) -> bool {
+    let (word, reason) = match expected {
+        Ending::Completed => ("completed", None),
+        Ending::Failed(kind) => ("failed", Some(kind)),
+        Ending::Halted(rule) => ("halted", Some(rule)),
+        Ending::Refused(rule) => ("refused", Some(rule)),
+        Ending::NotLoaded(rule) => ("not-loaded", Some(rule)),
+        Ending::Interrupted => ("interrupted", None),
+    };
+    status == word && reason.is_none_or(|reason| reasons.first().is_some_and(|first| first == reason))
+}
+
+fn read_log(record: &Path) -> Option<String> {
+    std::fs::read_to_string(record.join("log.jsonl")).ok()
+}
+
+/// Every line is an event, the first opens, the last one seals, no other does, and what it says is what was printed.
+fn recorded(escapes: &mut Escapes, document: &Value, log: Option<&str>) {
+    if document["error"].is_object() {
+        // What did not load is no run.
+        return;
+    }
+    let Some(log) = log else {
+        return escapes.unless(Point::Recorded, false, || "there is no record".to_owned());
+    };
+    let events: Vec<Option<Event>> = log.lines().map(|line| serde_json::from_str(line).ok()).collect();
+    escapes.unless(Point::Recorded, events.iter().all(Option::is_some), || format!("a line is no event: {log}"));
+    let events: Vec<Event> = events.into_iter().flatten().collect();
+    let count = |what: fn(&Event) -> bool| events.iter().filter(|event| what(event)).count();
+    let (opens, seals) =
+        (count(|event| matches!(event, Event::Open { .. })), count(|event| matches!(event, Event::Seal { .. })));
+    escapes.unless(Point::Recorded, (opens, seals) == (1, 1), || format!("opened {opens} times, sealed {seals} times"));
+    let sealed = match events.last() {
+        Some(Event::Seal { status, .. }) => Some(status.as_str()),
+        _ => None,
+    };
+    let said = document["status"].as_str().map(|status| if status == "needs-approval" { "refused" } else { status });
+    escapes.unless(Point::Recorded, sealed == said, || format!("sealed as {sealed:?}, and said to be {said:?}"));
+    let mut open = BTreeMap::new();
+    for event in &events {
+        match event {
+            Event::Step { step, .. } => *open.entry(step.clone()).or_insert(0) += 1,
+            Event::Done { step, .. } | Event::Failed { step, .. } => *open.entry(step.clone()).or_insert(0) -= 1,
+            _ => {}
+        }
+    }
+    escapes.unless(Point::Recorded, open.values().all(|n| *n == 0), || format!("steps without one end: {open:?}"));
+    let last = log.ends_with('\n');
+    escapes.unless(Point::Recorded, last, || "the last line is not whole".to_owned());
+}
+
+/// The secret is nowhere, and what a planner or a guest is told has no path of the host's.
+fn silent(escapes: &mut Escapes, arena: &Arena, document: &Value, printed: &[&str], log: Option<&str>) {
+    for text in printed.iter().copied().chain(log) {
+        escapes.unless(Point::Silent, !text.contains(arena.secret()), || format!("the secret is in {text}"));
+    }
+    let told = ["steps", "answer", "violations"].map(|key| document[key].to_string()).join("\n");
+    for hidden in arena.hidden() {
+        escapes.unless(Point::Silent, !told.contains(&hidden), || format!("`{hidden}` is in {told}"));
+    }
+}
+
+/// Decides again from the record alone: its policy, its catalogue, its inputs, its plan.
+fn repeated(record: &Path, log: &str) -> Result<(), String> {
+    let events: Vec<Event> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let Some(Event::Open { policy, narrowing, catalogue, inputs, .. }) = events.first() else {
+        return Err("the record does not open".to_owned());
+    };
+    let text = |stored: &Stored| -> Result<String, String> {
+        match value(record, stored)? {
+            Value::String(text) => Ok(text),
+            other => Ok(other.to_string()),
+        }
+    };
+    let document = Document::parse(&text(policy)?).map_err(|error| error.to_string())?;
+    let policy = Policy::load(&document, catalogue).map_err(|errors| format!("{errors:?}"))?;
+    let policy = Arc::new(if narrowing.is_none() {
+        policy
+    } else {
+        policy.narrow(narrowing).map_err(|refusal| refusal.to_string())?
+    });
+    let given = inputs.iter().map(|(name, input)| {
+        let from_file = input.label.origin.iter().any(|origin| origin.as_str() == "file");
+        Ok((name.clone(), Given { text: text(&input.value)?, from_file }))
+    });
+    let given = given.collect::<Result<BTreeMap<_, _>, String>>()?;
+    let session = Session::open(&policy, given).map_err(|violations| format!("{violations:?}"))?;
+    for pair in events.windows(2) {
+        let [Event::Plan { text: plan }, Event::Verdict { verdict, time, violations, .. }] = pair else { continue };
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(*time);
+        let plan = text(plan)?;
+        // A plan that is not UTF-8 is on record as it would be shown, and was refused for that.
+        let again = Plan::parse(plan.as_bytes(), &policy.limits).and_then(|plan| policy.check(&session, plan, now));
+        let rules: Vec<&str> = match &again {
+            Ok(_) => Vec::new(),
+            Err(refusal) => refusal.violations().iter().map(|violation| violation.rule).collect(),
+        };
+        let recorded: Vec<&str> = violations.iter().map(|violation| violation.rule.as_str()).collect();
+        if again.is_ok() != (*verdict == Verdict::Accepted) || rules != recorded {
+            return Err(format!("the record says {verdict:?} {recorded:?}, and it gives {rules:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn value(record: &Path, stored: &Stored) -> Result<Value, String> {
+    match stored {
+        Stored::Inline(value) => Ok(value.clone()),
+        Stored::Blob(digest) => {
+            let path = record.join("blobs/sha256").join(digest.trim_start_matches("sha256:"));
+            let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+            serde_json::from_slice(&bytes).map_err(|error| error.to_string())
+        }
+    }
+}

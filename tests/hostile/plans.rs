@@ -1,0 +1,5 @@
+//! Group J: plans.
+
+use crate::case::cases;
+
+cases! {}

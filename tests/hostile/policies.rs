@@ -1,0 +1,5 @@
+//! Group K: policies.
+
+use crate::case::cases;
+
+cases! {}
