@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::arena::Arena;
 use crate::case::cases;
 use crate::oracle::{Contained, Ending};
+use crate::watch::{is_busy, signal};
 
 cases! {
     case_001_endless_loop
@@ -104,24 +105,11 @@ fn case_012_a_worker_that_is_stopped(arena: &mut Arena) -> Contained {
     arena.guest("case_001_endless_loop").limits("fuel = 10_000_000_000_000\ntime = \"2s\"");
     let mut stopped = None;
     let contained = arena.attack_while(&[Ending::Failed("limit.time")], &mut |_, workers| {
-        if let (None, Some(worker)) = (stopped, workers.last().filter(|worker| runs_a_guest(**worker))) {
-            stop(*worker);
+        if let (None, Some(worker)) = (stopped, workers.iter().find(|worker| is_busy(**worker))) {
+            signal(*worker, "STOP");
             stopped = Some(*worker);
         }
     });
     assert!(stopped.is_some(), "it was stopped while it ran");
     contained
-}
-
-/// Whether a worker has taken processor time for more than starting.
-fn runs_a_guest(worker: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{worker}/stat")).unwrap_or_default();
-    let after_name = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
-    let ticks = after_name.split_ascii_whitespace().nth(11).and_then(|ticks| ticks.parse::<u64>().ok());
-    ticks.is_some_and(|ticks| ticks > 10)
-}
-
-fn stop(worker: u32) {
-    let process = i32::try_from(worker).ok().and_then(rustix::process::Pid::from_raw).expect("a process");
-    rustix::process::kill_process(process, rustix::process::Signal::STOP).expect("it can be stopped");
 }

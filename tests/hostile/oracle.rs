@@ -164,8 +164,11 @@ fn alive(escapes: &mut Escapes, output: Option<&Output>, out: &str, err: &str) {
         return escapes.unless(Point::Alive, false, || "it did not end, and was killed".to_owned());
     };
     escapes.unless(Point::Alive, output.status.code().is_some(), || format!("signal {:?}", output.status.signal()));
+    // What a guest printed before it failed is shown, on a line that says so; a panic there is the guest's own.
+    let own = |line: &&str| !line.starts_with("    it printed: ");
     for text in ["panicked at", "RUST_BACKTRACE", "fatal runtime error", "internal error"] {
-        escapes.unless(Point::Alive, !out.contains(text) && !err.contains(text), || err.to_owned());
+        let said = out.lines().chain(err.lines().filter(own)).any(|line| line.contains(text));
+        escapes.unless(Point::Alive, !said, || err.to_owned());
     }
 }
 

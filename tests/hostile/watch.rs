@@ -103,6 +103,20 @@ pub(crate) fn orphans() -> Vec<u32> {
     }
 }
 
+/// Whether a process has taken processor time for more than starting: a worker that has runs a guest.
+pub(crate) fn is_busy(process: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
+    let ticks = after_name.split_ascii_whitespace().nth(11).and_then(|ticks| ticks.parse::<u64>().ok());
+    ticks.is_some_and(|ticks| ticks > 10)
+}
+
+/// Sends a signal, by its name.
+pub(crate) fn signal(process: u32, name: &str) {
+    let sent = Command::new("kill").args(["-s", name, &process.to_string()]).status().expect("kill(1) runs");
+    assert!(sent.success(), "{process} could not be sent {name}");
+}
+
 fn is_worker(process: u32) -> bool {
     fs::read(format!("/proc/{process}/cmdline")).is_ok_and(|line| line.ends_with(b"claw\0__worker\0"))
 }

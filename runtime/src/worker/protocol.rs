@@ -95,7 +95,7 @@ pub(crate) enum CallFailure {
     /// Its output has no JSON, or its arguments have no value.
     Value(String),
     /// Its output is over the limit.
-    TooLong { bytes: u64 },
+    TooLong { most: u64 },
 }
 
 impl fmt::Display for CallFailure {
@@ -114,7 +114,7 @@ impl fmt::Display for CallFailure {
             Self::Returned(value) => write!(f, "{value}"),
             Self::Stopped(stop) => write!(f, "{stop}"),
             Self::Value(text) => f.write_str(text),
-            Self::TooLong { bytes } => write!(f, "the output is {bytes} bytes of JSON"),
+            Self::TooLong { most } => write!(f, "the output is over {most} bytes of JSON"),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
@@ -202,8 +203,8 @@ impl Worker {
         Ok(Reply::Ended(Box::new(Ended { result, fuel, report })))
     }
 
-    fn folder(&self, folder: &FolderUse, globs: &Option<GlobSet>) -> std::io::Result<Folder> {
-        let dir = self.folders.get(folder.descriptor).ok_or(std::io::ErrorKind::NotFound)?.try_clone()?;
+    fn folder(&self, folder: &FolderUse, globs: &Option<GlobSet>) -> io::Result<Folder> {
+        let dir = self.folders.get(folder.descriptor).ok_or(io::ErrorKind::NotFound)?.try_clone()?;
         Ok(Folder {
             guest_path: folder.guest_path.clone(),
             dir,
@@ -266,8 +267,28 @@ fn globs(patterns: Option<&[String]>) -> Result<Option<GlobSet>, globset::Error>
     set.build().map(Some)
 }
 
-/// The output, where its JSON is within the limit `output-bytes`.
+/// The output, where its JSON is within the limit `output-bytes`. It is counted and not made: a zero byte of text is six of it.
 fn bounded(output: serde_json::Value, most: u64) -> Result<serde_json::Value, CallFailure> {
-    let bytes = serde_json::to_vec(&output).map_or(u64::MAX, |json| json.len() as u64);
-    if bytes > most { Err(CallFailure::TooLong { bytes }) } else { Ok(output) }
+    let mut room = Room { most, taken: 0 };
+    match serde_json::to_writer(&mut room, &output) {
+        Ok(()) => Ok(output),
+        Err(_) => Err(CallFailure::TooLong { most }),
+    }
+}
+
+/// Takes so many bytes, and keeps none.
+struct Room {
+    most: u64,
+    taken: u64,
+}
+
+impl io::Write for Room {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.taken = self.taken.saturating_add(bytes.len() as u64);
+        if self.taken > self.most { Err(io::ErrorKind::StorageFull.into()) } else { Ok(bytes.len()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
