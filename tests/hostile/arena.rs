@@ -20,6 +20,9 @@ use crate::watch::{orphans, watch};
 /// What must not be read: it is in files that nobody is granted, beside those that are.
 const SECRET: &str = "THE-SENTINELS-SECRET";
 
+/// What may change while an attack runs: what is granted for writing, what a run uses for itself, and what a case says.
+const CHANGES: &[&str] = &["out", "tmp", "home", "stage", "neighbour", "document"];
+
 /// The arena of one case. `in/` can be read, `out/` be written, and all else is none of the guest's business.
 #[derive(Debug)]
 pub(crate) struct Arena {
@@ -58,7 +61,6 @@ impl Arena {
             arguments: Vec::new(),
         };
         arena.plan(json!([{ "id": "attack", "capability": "attack" }]));
-        arena.sentinel = arena.snapshot();
         arena
     }
 
@@ -132,14 +134,9 @@ grants = ["in", "out"]
     }
 
     /// Adds arguments to the command line.
+    #[allow(dead_code)]
     pub(crate) fn arguments(&mut self, arguments: &[&str]) -> &mut Self {
         self.arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        self
-    }
-
-    /// Counts what is there now as what must stay as it is: for a case that adds something.
-    pub(crate) fn settle(&mut self) -> &mut Self {
-        self.sentinel = self.snapshot();
         self
     }
 
@@ -168,6 +165,7 @@ grants = ["in", "out"]
         meanwhile: &mut dyn FnMut(u32, &[u32]),
     ) -> Result<Contained, Vec<Escape>> {
         let normal = self.neighbour.normal();
+        self.sentinel = self.snapshot();
         let (output, peak) = watch(&mut self.command(), meanwhile);
         let aftermath =
             Aftermath { output, peak, neighbour: self.neighbour.run(), neighbour_normal: normal, orphans: orphans() };
@@ -228,8 +226,11 @@ grants = ["in", "out"]
     /// All that may not change: what can only be read, and what is not granted at all.
     fn snapshot(&self) -> BTreeMap<PathBuf, Fingerprint> {
         let mut found = BTreeMap::new();
-        for folder in ["in", "sentinel"] {
-            fingerprint(&self.place.path(folder), &mut found);
+        for entry in fs::read_dir(self.place.path("")).expect("it is there") {
+            let entry = entry.expect("it can be read");
+            if !CHANGES.iter().any(|name| entry.file_name() == *name) {
+                fingerprint(&entry.path(), &mut found);
+            }
         }
         found
     }

@@ -12,10 +12,19 @@ use crate::program::repository;
 /// that no test covers, whether it does not apply (`n/a`) or is open, and why.
 const CATALOGUE: &str = include_str!("catalogue.txt");
 
-/// The cases that ran, and whether each was contained.
+/// The cases that ran, and how each ended.
 #[derive(Debug, Default)]
 pub(crate) struct Coverage {
-    ran: BTreeMap<u16, Vec<(&'static str, bool)>>,
+    ran: BTreeMap<u16, Vec<(&'static str, Ran)>>,
+}
+
+/// How a case ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ran {
+    Contained,
+    Escaped,
+    /// It could not be tried: what this machine lacks for it.
+    Lacked(&'static str),
 }
 
 /// A line of the catalogue.
@@ -36,9 +45,9 @@ enum State {
 
 impl Coverage {
     /// Notes that a case ran.
-    pub(crate) fn note(&mut self, case: Case, contained: bool) {
+    pub(crate) fn note(&mut self, case: Case, ran: Ran) {
         for number in case.numbers() {
-            self.ran.entry(number).or_default().push((case.name, contained));
+            self.ran.entry(number).or_default().push((case.name, ran));
         }
     }
 
@@ -48,24 +57,25 @@ impl Coverage {
         let (used, all) = (guests::used(), guests::all());
         faults.extend(all.difference(&used).map(|name| format!("no case uses the guest `{name}`")));
         faults.extend(all.iter().filter(|name| numbers(name).is_empty()).map(|n| format!("`{n}` has no case's name")));
-        let table = self.table(&entries);
-        let file = repository().join("tests/COVERAGE.md");
-        if fs::read_to_string(&file).ok().as_deref() != Some(table.as_str()) {
-            fs::write(&file, &table).expect("it can be written");
-            faults.push("tests/COVERAGE.md was not true, and has been written again".to_owned());
+        let all_ran = |is: fn(&Ran) -> bool| self.ran.values().filter(|ran| ran.iter().any(|(_, ran)| is(ran))).count();
+        let lacked = all_ran(|ran| matches!(ran, Ran::Lacked(_)));
+        let escaped = all_ran(|ran| *ran == Ran::Escaped);
+        if lacked == 0 && escaped == 0 {
+            faults.extend(written(&self.table(&entries)));
         }
         for fault in &faults {
             println!("{fault}");
         }
-        let is = |number: &u16, contained: bool| self.ran[number].iter().all(|(_, c)| *c) == contained;
-        let covered = self.ran.keys().filter(|number| is(number, true)).count();
-        let escaped = self.ran.keys().filter(|number| is(number, false)).count();
+        for (name, what) in self.ran.values().flatten().filter_map(|(name, ran)| match ran {
+            Ran::Lacked(what) => Some((name, what)),
+            _ => None,
+        }) {
+            println!("{name} is open here: {what}");
+        }
         let not = entries.iter().filter(|e| matches!(e.uncovered, Some((State::NotApplicable, _)))).count();
-        let open = entries.len() - covered - escaped - not;
-        println!(
-            "hostile cases: {covered} covered, {escaped} escaped, {open} open of {} ({not} do not apply)",
-            entries.len()
-        );
+        let covered = self.ran.len() - lacked - escaped;
+        let (all, open) = (entries.len(), entries.len() - covered - escaped - not);
+        println!("hostile cases: {covered} covered, {escaped} escaped, {open} open of {all} ({not} do not apply)");
         faults.is_empty()
     }
 
@@ -111,6 +121,16 @@ impl Coverage {
         }
         table
     }
+}
+
+/// Writes the table where it is not what is there, and says so.
+fn written(table: &str) -> Option<String> {
+    let file = repository().join("tests/COVERAGE.md");
+    if fs::read_to_string(&file).is_ok_and(|there| there == table) {
+        return None;
+    }
+    fs::write(&file, table).expect("it can be written");
+    Some("tests/COVERAGE.md was not true, and has been written again".to_owned())
 }
 
 impl Entry {

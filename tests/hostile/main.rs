@@ -39,7 +39,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use arena::Arena;
 use case::Case;
-use coverage::Coverage;
+use coverage::{Coverage, Ran};
 
 /// Every group of the catalogue.
 const GROUPS: &[&[Case]] = &[
@@ -80,8 +80,11 @@ fn main() -> ExitCode {
 fn trial(case: Case, coverage: Arc<Mutex<Coverage>>) -> Trial {
     Trial::test(case.name, move || -> Result<(), Failed> {
         let ended = std::panic::catch_unwind(|| (case.attack)(&mut Arena::new()));
-        let contained = ended.is_ok();
-        coverage.lock().expect("nobody panics while it is held").note(case, contained);
+        let ran = match &ended {
+            Ok(contained) => contained.lacks.map_or(Ran::Contained, Ran::Lacked),
+            Err(_) => Ran::Escaped,
+        };
+        coverage.lock().expect("nobody panics while it is held").note(case, ran);
         match ended {
             Ok(_) => Ok(()),
             Err(why) => std::panic::resume_unwind(why),

@@ -75,7 +75,7 @@ pub(crate) enum Ending {
     Interrupted,
 }
 
-/// An attack that the oracle found contained. Only [`judge`] makes one.
+/// An attack that the oracle found contained. Only [`judge`] makes one that counts.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Contained {
@@ -85,13 +85,15 @@ pub(crate) struct Contained {
     pub(crate) events: Vec<Value>,
     /// The most that its processes had.
     pub(crate) peak: Peak,
+    /// What this machine lacks for the attack, where there was none.
+    pub(crate) lacks: Option<&'static str>,
     _private: (),
 }
 
 impl Contained {
-    /// A step's output.
-    pub(crate) fn output(&self, step: usize) -> &Value {
-        &self.document["steps"][step]["output"]
+    /// No attack, for the lack of something: counted as open, and never as covered.
+    pub(crate) fn lacking(what: &'static str) -> Self {
+        Self { document: Value::Null, events: Vec::new(), peak: Peak::default(), lacks: Some(what), _private: () }
     }
 }
 
@@ -142,7 +144,7 @@ pub(crate) fn judge(arena: &Arena, after: Aftermath, expected: &[Ending]) -> Res
     }
     let lines = log.unwrap_or_default();
     let events = lines.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    Ok(Contained { document, events, peak: after.peak, _private: () })
+    Ok(Contained { document, events, peak: after.peak, lacks: None, _private: () })
 }
 
 struct Escapes(Vec<Escape>);

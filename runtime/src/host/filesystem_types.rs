@@ -27,6 +27,17 @@ impl Host {
         let next = self.identities.len() as u64 + 1;
         MetadataHashValue { lower: *self.identities.entry(hash.lower).or_insert(next), upper: 0 }
     }
+
+    /// A path with a slash at its end names a folder, over links, or nothing, as POSIX has it; wasmtime would take the
+    /// slash away. Gives the flags to look with.
+    async fn with_slash(&mut self, fd: &Resource<Descriptor>, flags: PathFlags, path: &str) -> FsResult<PathFlags> {
+        if !path.ends_with('/') && !path.ends_with("/.") {
+            return Ok(flags);
+        }
+        let flags = flags | PathFlags::SYMLINK_FOLLOW;
+        let stat = self.wasmtime_files().stat_at(same(fd), flags, path.to_owned()).await?;
+        if stat.type_ == DescriptorType::Directory { Ok(flags) } else { Err(ErrorCode::NotDirectory.into()) }
+    }
 }
 
 impl types::Host for Host {
@@ -151,7 +162,10 @@ impl HostDescriptor for Host {
     async fn stat_at(&mut self, fd: Resource<Descriptor>, flags: PathFlags, path: String) -> FsResult<DescriptorStat> {
         let (asked, place) = self.begin(descriptor!("stat-at"), &fd, &path)?;
         let result = match self.check_inside(&place, &path) {
-            Ok(()) => self.wasmtime_files().stat_at(fd, flags, path.clone()).await,
+            Ok(()) => match self.with_slash(&fd, flags, &path).await {
+                Ok(flags) => self.wasmtime_files().stat_at(fd, flags, path.clone()).await,
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         };
         let result = self.led_inside(&place, &path, result);
@@ -183,7 +197,10 @@ impl HostDescriptor for Host {
     ) -> FsResult<MetadataHashValue> {
         let (asked, place) = self.begin(descriptor!("metadata-hash-at"), &fd, &path)?;
         let result = match self.check_inside(&place, &path) {
-            Ok(()) => self.wasmtime_files().metadata_hash_at(fd, flags, path.clone()).await,
+            Ok(()) => match self.with_slash(&fd, flags, &path).await {
+                Ok(flags) => self.wasmtime_files().metadata_hash_at(fd, flags, path.clone()).await,
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         };
         let result = self.led_inside(&place, &path, result).map(|hash| self.identity(hash));
