@@ -325,7 +325,8 @@ fn case_097_folders_that_overlap_share_their_labels(arena: &mut Arena) -> Contai
         arena.and("[grant.third]\ndir = \"out\"\naccess = \"write\"\naccepts = [\"out\"]");
         contained = Some(arena.attack(Ending::NotLoaded("policy.flow")));
         // Apart, it may.
-        let _contained = arena.instead(&format!("dir = \"{one}\""), "dir = \"in\"").attack(Ending::Completed);
+        let overlapping = format!("[grant.in]\ndir = \"{one}\"");
+        let _contained = arena.instead(&overlapping, "[grant.in]\ndir = \"in\"").attack(Ending::Completed);
     }
     contained.expect("four attacks")
 }
