@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use claw_policy::printable::printable;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use tracing_subscriber::EnvFilter;
 
@@ -41,10 +42,36 @@ impl Home {
         })
     }
 
+    /// The same, for a run: what is there of them has to be its user's alone. Whoever could change them could take away
+    /// records, or have their own be read as claw's.
+    pub(crate) fn private(self) -> Result<Self, Error> {
+        let folders = [self.state.clone(), self.runs(), self.cache.clone(), self.cache.join("components")];
+        for folder in folders {
+            if let Some(why) = open_to_others(&folder)? {
+                let message = format!("claw's own folder `{}` {why}", printable(&folder.to_string_lossy()));
+                return Err(Error::input("home.shared", message)
+                    .help("give it to the user who runs claw, and run `chmod 700` on it"));
+            }
+        }
+        Ok(self)
+    }
+
     /// Where the records of runs are.
     pub(crate) fn runs(&self) -> PathBuf {
         self.state.join("runs")
     }
+}
+
+/// Why another user could change what is in a folder, if one could. A folder that is not there is made for its user alone.
+pub(crate) fn open_to_others(folder: &Path) -> io::Result<Option<&'static str>> {
+    let metadata = match std::fs::metadata(folder) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let others = metadata.uid() != rustix::process::geteuid().as_raw();
+    let written = metadata.mode() & 0o022 != 0;
+    Ok(if others { Some("belongs to another user") } else { written.then_some("can be written by others") })
 }
 
 /// This program, to be started again as a worker.

@@ -43,7 +43,7 @@ impl Loaded {
     pub(crate) fn policy(arguments: &PolicyArguments, narrowing: &Narrowing, purpose: Purpose) -> Result<Self, Error> {
         let file = arguments.policy.clone();
         let text = ambient::read_policy(&file)?;
-        let home = Home::find()?;
+        let home = Home::find()?.private()?;
         let refuse = |errors: Vec<LoadError>| Error::Policy { file: file.clone(), text: text.clone(), errors };
         let document = Document::parse(&text).map_err(|error| refuse(vec![error]))?;
         let base = folder_of(&file)?;

@@ -9,6 +9,7 @@ use crate::check::{
 use crate::fault::{Refusal, Violation, Violations};
 use crate::json::{self, Bounds, with_index, with_key};
 use crate::label::Label;
+use crate::limits::{Quantity, Unit};
 use crate::name::Name;
 use crate::policy::Policy;
 use crate::session::{PastStep, Session};
@@ -262,12 +263,20 @@ fn output<'s>(session: &'s Session, step: &Name, part: &str) -> Option<&'s Value
 }
 
 /// What a plan sees of an output: its type checked, JSON text parsed.
+///
+/// A worker checks all of it too; but then it has run a guest, and what it says is its word.
 fn take_output(capability: &Capability, output: Value) -> Result<Value, OutputFault> {
-    if let Some(ty) = &capability.signature.output
-        && let Err(faults) = ty.check(&output)
-    {
-        let faults: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
-        return Err(OutputFault::Failed(format!("the output is no {ty}: {}", faults.join("; "))));
+    match &capability.signature.output {
+        Some(ty) => ty.check(&output).map_err(|faults| {
+            let faults: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
+            OutputFault::Failed(format!("the output is no {ty}: {}", faults.join("; ")))
+        })?,
+        None if output.is_null() => {}
+        None => return Err(OutputFault::Failed("there is an output, and its function gives none".to_owned())),
+    }
+    if !json::fits(&output, capability.limits.output_bytes) {
+        let most = Quantity(Unit::Bytes, capability.limits.output_bytes);
+        return Err(OutputFault::Failed(format!("the output is over {most} of JSON")));
     }
     if !capability.output_is_json {
         return Ok(output);

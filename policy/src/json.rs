@@ -1,6 +1,6 @@
 //! JSON read strictly: one meaning for each text, and every fault with its place.
 
-use std::fmt;
+use std::{fmt, io};
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
@@ -46,6 +46,23 @@ pub enum FaultKind {
 const KEY_BYTES_MAX: usize = 1024;
 /// The most faults that are reported of one text.
 const FAULTS_MAX: usize = 100;
+
+/// Whether a value takes no more than `most` bytes of JSON. They are counted and not made: a zero byte of text is six.
+pub fn fits(value: &Value, most: u64) -> bool {
+    /// Takes so many bytes, and keeps none.
+    struct Room(u64);
+    impl io::Write for Room {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(bytes.len() as u64).ok_or(io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    serde_json::to_writer(Room(most), value).is_ok()
+}
 
 /// Reads one JSON document.
 ///

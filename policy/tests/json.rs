@@ -10,7 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
-use claw_policy::json::{Bounds, FaultKind, read};
+use claw_policy::json::{Bounds, FaultKind, fits, read};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -145,5 +145,13 @@ proptest! {
         if serde_json::from_slice::<Value>(&bytes).is_err() {
             prop_assert!(read_here.is_err());
         }
+    }
+}
+
+#[test]
+fn a_value_fits_in_as_many_bytes_as_its_json_has() {
+    for value in [json!(null), json!("x"), json!("\u{0}\u{0}"), json!({ "a": [1, 2.5, "\u{e9}"] }), json!([])] {
+        let bytes = serde_json::to_vec(&value).unwrap().len() as u64;
+        assert!(fits(&value, bytes) && !fits(&value, bytes - 1), "{value}");
     }
 }

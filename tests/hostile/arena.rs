@@ -34,6 +34,7 @@ pub(crate) struct Arena {
     sinkhole: TcpListener,
     sentinel: BTreeMap<PathBuf, Fingerprint>,
     arguments: Vec<String>,
+    environment: Vec<(&'static str, PathBuf)>,
 }
 
 /// All that can be seen of a file: kind and mode, length, times, content.
@@ -59,6 +60,7 @@ impl Arena {
             sinkhole,
             sentinel: BTreeMap::new(),
             arguments: Vec::new(),
+            environment: Vec::new(),
         };
         arena.plan(json!([{ "id": "attack", "capability": "attack" }]));
         arena
@@ -140,6 +142,12 @@ grants = ["in", "out"]
         self
     }
 
+    /// Has a variable name a place of the arena.
+    pub(crate) fn environment(&mut self, variable: &'static str, name: &str) -> &mut Self {
+        self.environment.push((variable, self.place.path(name)));
+        self
+    }
+
     /// Runs the plan, and asks the oracle.
     pub(crate) fn attack(&mut self, expected: Ending) -> Contained {
         self.attack_while(&[expected], &mut |_, _| {})
@@ -180,6 +188,7 @@ grants = ["in", "out"]
             command.current_dir(self.place.path("")).env("CLAW", program()).env("HOME", self.place.home());
         }
         command.args(&self.arguments).env("TMPDIR", self.place.path("tmp"));
+        command.envs(self.environment.iter().map(|(variable, path)| (variable, path)));
         command
     }
 

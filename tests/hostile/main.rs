@@ -21,6 +21,8 @@ mod files;
 mod floods;
 mod guests;
 mod handles;
+#[cfg(target_arch = "x86_64")]
+mod intruder;
 mod leaks;
 mod memory;
 mod operator;

@@ -22,7 +22,7 @@ pub(crate) fn inspect(name: &str, json: bool) -> Result<ExitCode, Error> {
 
 /// What a component is: read and compiled, or from the cache.
 pub(crate) fn component(name: &str) -> Result<Component, Error> {
-    let home = Home::find()?;
+    let home = Home::find()?.private()?;
     let cache = Cache::open(&home.cache, &home.state)?;
     let program = ambient::program()?;
     let compiler = Compiler { cache: &cache, program: &program };

@@ -111,32 +111,23 @@ fn openat2() -> Finding {
 
 fn folder(name: &'static str, path: &Path) -> Finding {
     let shown = path.to_string_lossy();
-    let metadata = match fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return finding(name, State::Good, format!("{shown} is made on first use"), "");
-        }
+    match ambient::open_to_others(path) {
         Err(error) => {
-            return finding(
-                name,
-                State::Broken,
-                format!("{shown}: {error}"),
-                "make it readable, or set XDG_STATE_HOME and XDG_CACHE_HOME",
-            );
+            let help = "make it readable, or set XDG_STATE_HOME and XDG_CACHE_HOME";
+            finding(name, State::Broken, format!("{shown}: {error}"), help)
         }
-    };
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return finding(
-            name,
-            State::Weak,
-            format!("{shown} belongs to another user"),
-            "give it to the user who runs claw",
-        );
+        Ok(Some(why)) => {
+            let help = "no plan runs: give it to the user who runs claw, and run `chmod 700` on it";
+            finding(name, State::Broken, format!("{shown} {why}"), help)
+        }
+        Ok(None) => match fs::metadata(path) {
+            Ok(metadata) if metadata.mode() & 0o077 != 0 => {
+                finding(name, State::Weak, format!("others can look into {shown}"), "run `chmod 700` on it")
+            }
+            Ok(_) => finding(name, State::Good, format!("{shown} is its user's alone"), ""),
+            Err(_) => finding(name, State::Good, format!("{shown} is made on first use"), ""),
+        },
     }
-    if metadata.mode() & 0o077 != 0 {
-        return finding(name, State::Weak, format!("others can look into {shown}"), "run `chmod 700` on it");
-    }
-    finding(name, State::Good, format!("{shown} is its user's alone"), "")
 }
 
 fn key(home: &Home) -> Finding {

@@ -199,7 +199,10 @@ impl Worker {
         };
         let fuel = fuel.saturating_sub(store.get_fuel().unwrap_or(0));
         let report = store.into_data().report();
-        let result = result.and_then(|output| bounded(output, output_bytes));
+        let result = result.and_then(|output| match claw_policy::json::fits(&output, output_bytes) {
+            true => Ok(output),
+            false => Err(CallFailure::TooLong { most: output_bytes }),
+        });
         Ok(Reply::Ended(Box::new(Ended { result, fuel, report })))
     }
 
@@ -265,30 +268,4 @@ fn globs(patterns: Option<&[String]>) -> Result<Option<GlobSet>, globset::Error>
         set.add(GlobBuilder::new(pattern).literal_separator(true).build()?);
     }
     set.build().map(Some)
-}
-
-/// The output, where its JSON is within the limit `output-bytes`. It is counted and not made: a zero byte of text is six of it.
-fn bounded(output: serde_json::Value, most: u64) -> Result<serde_json::Value, CallFailure> {
-    let mut room = Room { most, taken: 0 };
-    match serde_json::to_writer(&mut room, &output) {
-        Ok(()) => Ok(output),
-        Err(_) => Err(CallFailure::TooLong { most }),
-    }
-}
-
-/// Takes so many bytes, and keeps none.
-struct Room {
-    most: u64,
-    taken: u64,
-}
-
-impl io::Write for Room {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.taken = self.taken.saturating_add(bytes.len() as u64);
-        if self.taken > self.most { Err(io::ErrorKind::StorageFull.into()) } else { Ok(bytes.len()) }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
