@@ -9,6 +9,7 @@
 
 mod floors;
 mod place;
+mod wall;
 
 use std::process::Command;
 use std::sync::Arc;
@@ -49,6 +50,10 @@ fn main() {
             step(&place, name, capability, component, arguments);
         }
     }
+    pin();
+    println!("\nthe second wall, on one core");
+    wall::wall(&place, ROUNDS);
+    unpin();
     println!("\nchecking");
     check(&place);
     println!("\nloading a policy");

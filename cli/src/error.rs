@@ -77,7 +77,9 @@ impl From<std::io::Error> for Error {
 impl From<claw_runtime::CacheError> for Error {
     fn from(error: claw_runtime::CacheError) -> Self {
         let help = match error {
-            claw_runtime::CacheError::KeyIsShared(_) => "remove the file: what was compiled is then compiled again",
+            claw_runtime::CacheError::KeyIsShared(_) | claw_runtime::CacheError::NoKey(_) => {
+                "remove the file: what was compiled is then compiled again"
+            }
             _ => "see `claw doctor`",
         };
         Self::own(error.to_string(), help)

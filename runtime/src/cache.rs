@@ -37,6 +37,9 @@ pub enum CacheError {
     /// Others could read or change its key.
     #[error("others can read the key `{}` of the cache of compiled components", .0.display())]
     KeyIsShared(PathBuf),
+    /// It is no key: cut off, too long, or nothing but zeroes.
+    #[error("the key `{}` of the cache of compiled components is none", .0.display())]
+    NoKey(PathBuf),
     /// A file could not be read or written.
     #[error("the cache of compiled components cannot be used: {0}")]
     Io(#[from] io::Error),
@@ -131,7 +134,9 @@ fn key(path: &Path) -> Result<[u8; KEY_BYTES], CacheError> {
         return Err(CacheError::KeyIsShared(path.to_owned()));
     }
     let mut key = [0; KEY_BYTES];
-    file.read_exact(&mut key)?;
+    if metadata.len() != KEY_BYTES as u64 || file.read_exact(&mut key).is_err() || key == [0; KEY_BYTES] {
+        return Err(CacheError::NoKey(path.to_owned()));
+    }
     Ok(key)
 }
 

@@ -17,6 +17,7 @@ use crate::watch::{is_busy, signal};
 cases! {
     case_083_286_an_attacker_who_owns_the_worker
     case_286_what_an_owned_worker_says_is_its_word
+    case_279_keys_that_are_none
     case_287_folders_of_its_own_that_others_can_write
     case_289_runs_that_share_one_home
     case_290_a_machine_that_sleeps
@@ -215,11 +216,28 @@ fn case_287_folders_of_its_own_that_others_can_write(arena: &mut Arena) -> Conta
             chown(&folder, Some(0), None).expect("and take them back");
         }
     }
+    arena.attack(Ending::Completed)
+}
+
+/// A key that others have seen, that is cut off, too long or of zeroes is refused; one that is not there is made.
+fn case_279_keys_that_are_none(arena: &mut Arena) -> Contained {
+    arena.guest("case_009_short_run").environment("XDG_STATE_HOME", "stage/state");
     let _contained = arena.attack(Ending::Completed);
-    // A key that others have seen is none.
     let key = arena.place.path("stage/state/claw/cache.key");
-    fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).expect("modes can be set");
-    arena.attack(Ending::NotLoaded("own"))
+    let good = fs::read(&key).expect("it was made");
+    for mode in [0o640, 0o604, 0o660] {
+        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).expect("modes can be set");
+        let _contained = arena.attack(Ending::NotLoaded("own"));
+    }
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("modes can be set");
+    for bad in [&[][..], &good[..31], &[&good[..], b"x"].concat(), &[0; 32]] {
+        fs::write(&key, bad).expect("it can be written");
+        let _contained = arena.attack(Ending::NotLoaded("own"));
+    }
+    fs::remove_file(&key).expect("it can be removed");
+    let contained = arena.attack(Ending::Completed);
+    assert_ne!(fs::read(&key).expect("it was made again"), good);
+    contained
 }
 
 /// Many at once, over one home and one cache that has nothing yet: each has its own record, and all of them end.

@@ -1,6 +1,7 @@
 //! The second wall: what a worker gives up before it runs a guest, so that a guest that gets out of wasmtime finds little.
 
 use std::fmt;
+use std::os::fd::BorrowedFd;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ pub(super) enum Purpose {
 /// A folder that stays reachable.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Opening<'f> {
-    pub(super) folder: std::os::fd::BorrowedFd<'f>,
+    pub(super) folder: BorrowedFd<'f>,
     pub(super) writes: bool,
 }
 
@@ -45,11 +46,18 @@ impl std::error::Error for WallError {}
 impl Wall {
     /// What this kernel has of it: tried on a thread of its own, which ends with it.
     pub fn supported() -> Self {
-        let tried = std::thread::spawn(|| {
-            let landlock = files::restrict(&[]).unwrap_or(false);
-            Self { landlock, seccomp: calls::restrict(Purpose::Run, calls::Threads::This).is_ok() }
-        });
+        let tried = std::thread::spawn(|| Self::around_this_thread(Self { landlock: true, seccomp: true }, &[]));
         tried.join().unwrap_or_default()
+    }
+
+    /// Raises the parts that `parts` names around the calling thread, for good, and leaves it `readable` alone of all
+    /// folders. Gives what stands now. A worker raises it around all of its threads; this is to try it, and to measure it.
+    pub fn around_this_thread(parts: Self, readable: &[BorrowedFd<'_>]) -> Self {
+        let openings: Vec<_> = readable.iter().map(|folder| Opening { folder: *folder, writes: false }).collect();
+        Self {
+            landlock: parts.landlock && files::restrict(&openings).unwrap_or(false),
+            seccomp: parts.seccomp && calls::restrict(Purpose::Run, calls::Threads::This).is_ok(),
+        }
     }
 
     /// The names of its parts that do not stand.
