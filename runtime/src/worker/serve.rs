@@ -135,7 +135,7 @@ impl Worker {
 
     fn load(&mut self, digest: String, artefact: &[u8]) -> Reply {
         let instance = artefact::load_authenticated(&self.engine, artefact)
-            .and_then(|component| self.linker.instantiate_pre(&component));
+            .and_then(|component| host::with_sockets(&self.linker, &component)?.instantiate_pre(&component));
         match instance {
             Ok(instance) => {
                 self.components.insert(digest, instance);

@@ -1,0 +1,5 @@
+//! Leaving through `exit` fails the step, whatever the code: a capability ends by returning.
+
+fn main() {
+    std::process::exit(3);
+}
