@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, UNIX_EPOCH};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::program::{Place, Ran, build_guests, repository};
 
@@ -31,7 +31,8 @@ const PROGRAMS: &[(&str, End)] = &[
     ("current_folder", Done),
     ("dotfiles", Done),
     ("error_from_main", Fails("capability", "No such file or directory")),
-    ("exit_is_a_failure", Fails("trap", "exited with code 1")),
+    ("exit_with_a_code", Fails("trap", "exited with code 1")),
+    ("exit_zero", Done),
     ("files_by_pattern", Done),
     ("flush_and_sync", Done),
     ("hash_map_works", Done),
@@ -73,7 +74,7 @@ const PROGRAMS: &[(&str, End)] = &[
 fn each_program_ends_as_it_is_said_to() {
     let mut wrong = Vec::new();
     for (name, end) in PROGRAMS {
-        let (ran, run) = run(&place(name, capability(name)));
+        let (ran, run) = run(&program(name));
         let step = &run["steps"][0];
         let ended = match end {
             Done => ran.code == Some(0),
@@ -86,6 +87,7 @@ fn each_program_ends_as_it_is_said_to() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// `COMPONENTS.md` names, in the last cell of each row of its table, the programs that hold it.
 #[test]
 fn each_program_is_in_the_table_and_on_the_page() {
     let folder = fs::read_dir(repository().join("tests/guests/honest/src/bin")).expect("there are programs");
@@ -93,29 +95,126 @@ fn each_program_is_in_the_table_and_on_the_page() {
         .map(|entry| entry.expect("it can be read").path())
         .map(|path| path.file_stem().expect("it has a name").to_string_lossy().into_owned())
         .collect();
-    let table: BTreeSet<String> = PROGRAMS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    assert_eq!(programs, table);
-    assert_eq!(table.len(), PROGRAMS.len());
+    let table: Vec<String> = PROGRAMS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(programs.iter().cloned().collect::<Vec<_>>(), table);
+    let page = fs::read_to_string(repository().join("COMPONENTS.md")).expect("there is a page");
+    let rows = page.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let mut named = BTreeSet::new();
+    for row in rows {
+        let held_by = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+        let names: Vec<String> = held_by.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        assert!(!names.is_empty(), "nothing holds {row}");
+        named.extend(names);
+    }
+    assert_eq!(named, programs);
 }
 
-/// What the capability of a program says besides.
-fn capability(name: &str) -> &'static str {
-    if name == "network_is_unsupported" { "inert = [\"wasi:sockets\"]\n" } else { "" }
+#[test]
+fn what_a_step_printed_is_shown_from_its_end() {
+    let (ran, _) = run(&program("panic_is_a_trap"));
+    assert!(ran.err.contains("bytes are not shown"), "{}", ran.err);
+    assert!(ran.err.len() < 6_000, "{} bytes", ran.err.len());
 }
 
-fn programs() -> PathBuf {
+#[test]
+fn random_numbers_differ_between_runs() {
+    let drawn = [(), ()].map(|()| {
+        let place = program("random_is_there_and_differs");
+        run(&place);
+        fs::read(place.path("out/random")).expect("they were written")
+    });
+    assert_ne!(drawn[0], drawn[1]);
+}
+
+#[test]
+fn a_guest_in_javascript_does_as_others_do() {
+    let refused = json!([
+        ["a file that is not there", "no-entry"],
+        ["a path that leads out", "not-permitted"],
+        ["writing where reading is granted", "not-permitted"],
+        ["a name with a dot", "not-permitted"],
+    ]);
+    read_write_and_look_around("javascript", "", "no-entry", &refused);
+}
+
+#[test]
+fn a_guest_in_python_does_as_others_do() {
+    let refused = json!([
+        ["a file that is not there", "FileNotFoundError"],
+        ["a path that leads out", "PermissionError"],
+        ["writing where reading is granted", "PermissionError"],
+        ["a name with a dot", "PermissionError"],
+        ["a socket", "OSError"],
+        ["a name of a host", "OSError"],
+        ["a process", "OSError"],
+        ["a thread", "RuntimeError"],
+    ]);
+    read_write_and_look_around("python", "inert = [\"wasi:sockets\"]", "FileNotFoundError", &refused);
+}
+
+fn read_write_and_look_around(language: &str, more: &str, missing: &str, refused: &Value) {
+    let capability = |function: &str, argument: &str| {
+        format!(
+            "[capability.{function}]\nfunction = \"{function}\"\n{HAS}{more}\n[capability.{function}.argument]\n{argument}\n"
+        )
+    };
+    let capabilities = [
+        capability("load", "path = { from = [\"planner\"] }"),
+        capability("save", "note = { from = [\"any\"] }"),
+        capability("look-around", ""),
+    ];
+    let place = place(&guest(language), &capabilities.concat());
+    let note = json!({ "path": "/out/new.md", "lines": ["one", "two"] });
+    let steps = json!([
+        { "id": "load", "capability": "load", "arguments": { "path": "/in/a.md" } },
+        { "id": "save", "capability": "save", "arguments": { "note": note } },
+        { "id": "around", "capability": "look-around" },
+        { "id": "missing", "capability": "load", "arguments": { "path": "/in/missing" } },
+    ]);
+    place.write("plan.json", json!({ "claw": 1, "steps": steps }).to_string());
+    let (ran, run) = run(&place);
+    assert_eq!(ran.code, Some(4), "the last step fails: {}", ran.err);
+    let steps = &run["steps"];
+    assert_eq!(steps[0]["output"], json!({ "path": "/in/a.md", "lines": ["first", "second", "third"] }));
+    assert_eq!(steps[1]["output"], 8);
+    assert_eq!(place.read("out/new.md"), "one\ntwo\n");
+    let around = &steps[2]["output"];
+    assert!(around["year"].as_u64().is_some_and(|year| year >= 2025), "{around}");
+    assert_eq!(around["slept"], 3600);
+    assert_eq!(around["random"].as_str().map(str::len), Some(24), "16 bytes as base64");
+    assert_eq!(around["names"], json!([".hidden", "10", "9", "B", "a", "b", "folder", "link", "é"]));
+    assert_eq!(&around["refused"], refused);
+    assert_eq!(steps[3]["failure"]["message"], missing);
+}
+
+/// A place where the plan is to run the program `name`.
+fn program(name: &str) -> Place {
     static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAMS.get_or_init(|| build_guests("tests/guests/honest")).clone()
+    let folder = PROGRAMS.get_or_init(|| build_guests("tests/guests/honest"));
+    let component = fs::read(folder.join(format!("{name}.wasm"))).expect("the program is built");
+    let inert = if name == "network_is_unsupported" { "inert = [\"wasi:sockets\"]\n" } else { "" };
+    let place = place(&component, &format!("[capability.program]\n{HAS}{inert}"));
+    place.write("plan.json", r#"{ "claw": 1, "steps": [{ "id": "program", "capability": "program" }] }"#);
+    place
 }
 
-/// A folder of each kind of grant, with what the programs look for in it, and the program `name` as a capability.
-fn place(name: &str, more: &str) -> Place {
+/// The component of a guest in another language, which the Makefile builds, once.
+fn guest(language: &str) -> Vec<u8> {
+    static MADE: OnceLock<()> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let make = Command::new("make").arg("guests").current_dir(repository()).env_remove("MAKEFLAGS").output();
+        let make = make.expect("make runs");
+        assert!(make.status.success(), "{}", String::from_utf8_lossy(&make.stderr));
+    });
+    fs::read(repository().join(format!("tests/guests/honest/target/{language}.wasm"))).expect("it is made")
+}
+
+/// A folder of each kind of grant, with what the guests look for in it, and a policy with `capabilities` of `component`.
+fn place(component: &[u8], capabilities: &str) -> Place {
     let place = Place::new();
-    let component = fs::read(programs().join(format!("{name}.wasm"))).expect("the program is built");
-    place.write("program.wasm", &component);
-    let policy = POLICY.replace("DIGEST", &claw_policy::digest(&component)) + more;
+    place.write("guest.wasm", component);
+    let policy = format!("{GRANTS}{capabilities}").replace("DIGEST", &claw_policy::digest(component));
     place.write("policy.toml", policy);
-    place.write("plan.json", r#"{ "claw": 1, "steps": [{ "id": "program", "capability": "program" }] }"#);
 
     place.write("secret", "CANARY");
     let text = place.write("in/a.md", "first\nsecond\nthird\n");
@@ -153,7 +252,7 @@ fn place(name: &str, more: &str) -> Place {
     place
 }
 
-const POLICY: &str = r#"claw = 1
+const GRANTS: &str = r#"claw = 1
 name = "honest"
 [grant.in]
 dir = "in"
@@ -179,8 +278,10 @@ dir = "notes"
 access = "write"
 files = ["**/*.md"]
 secrecy = []
-[capability.program]
-component = { path = "program.wasm", digest = "DIGEST" }
+"#;
+
+/// What each capability has.
+const HAS: &str = r#"component = { path = "guest.wasm", digest = "DIGEST" }
 grants = ["in", "out", "spare", "dots", "notes"]
 "#;
 

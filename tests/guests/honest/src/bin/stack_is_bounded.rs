@@ -1,4 +1,4 @@
-//! Recursion that does not end is a trap, and one of ten thousand calls is not.
+//! Recursion that does not end is a trap, and a thousand calls deep is not.
 
 use std::hint::black_box;
 
