@@ -117,6 +117,22 @@ fn what_a_step_printed_is_shown_from_its_end() {
 }
 
 #[test]
+fn a_program_that_imports_the_network_has_to_be_granted_none() {
+    let place = program("network_is_unsupported");
+    place.write("policy.toml", place.read("policy.toml").replace("inert = [\"wasi:sockets\"]\n", ""));
+    let (ran, run) = run(&place);
+    assert_eq!((ran.code, run["error"]["rule"].as_str()), (Some(2), Some("component.import")), "{run:#}");
+    assert!(run["error"]["help"].as_str().is_some_and(|help| help.contains("`inert = [\"wasi:sockets\"]`")), "{run:#}");
+    // What stands behind an import cannot be inert, and what is not imported neither.
+    for inert in ["wasi:filesystem", "wasi:http", "wasi:sock"] {
+        let policy = place.read("policy.toml") + &format!("inert = [\"{inert}\"]\n");
+        place.write("other.toml", policy);
+        let (code, document) = place.json(&["policy", "explain", "other.toml"]);
+        assert_eq!((code, document["error"]["rule"].as_str()), (Some(2), Some("component.import")), "{inert}");
+    }
+}
+
+#[test]
 fn random_numbers_differ_between_runs() {
     let drawn = [(), ()].map(|()| {
         let place = program("random_is_there_and_differs");
@@ -155,7 +171,8 @@ fn a_guest_in_python_does_as_others_do() {
 fn read_write_and_look_around(language: &str, more: &str, missing: &str, refused: &Value) {
     let capability = |function: &str, argument: &str| {
         format!(
-            "[capability.{function}]\nfunction = \"{function}\"\n{HAS}{more}\n[capability.{function}.argument]\n{argument}\n"
+            "[capability.{function}]\nfunction = \"{function}\"\n{HAS}{more}\n\
+             [capability.{function}.argument]\n{argument}\n"
         )
     };
     let capabilities = [
@@ -209,7 +226,8 @@ fn guest(language: &str) -> Vec<u8> {
     fs::read(repository().join(format!("tests/guests/honest/target/{language}.wasm"))).expect("it is made")
 }
 
-/// A folder of each kind of grant, with what the guests look for in it, and a policy with `capabilities` of `component`.
+/// A folder of each kind of grant, with what the guests look for in it, and a policy with `capabilities` of
+/// `component`.
 fn place(component: &[u8], capabilities: &str) -> Place {
     let place = Place::new();
     place.write("guest.wasm", component);

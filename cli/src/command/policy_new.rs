@@ -124,7 +124,9 @@ fn capability(wanted: &Wanted) -> String {
     if wanted.uses_network() {
         text.push_str("inert = [\"wasi:sockets\"]        # it imports the network, and gets none\n");
     }
-    let usable: Vec<_> = component.functions.iter().filter_map(|f| Some((f, f.signature.as_ref().ok()?))).collect();
+    let mut usable: Vec<_> = component.functions.iter().filter_map(|f| Some((f, f.signature.as_ref().ok()?))).collect();
+    // Toolchains leave functions of their own in interfaces.
+    usable.sort_by_key(|(function, _)| function.interface.is_some());
     if component.functions.len() > 1
         && let Some((function, _)) = usable.first()
     {

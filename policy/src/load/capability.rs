@@ -250,9 +250,11 @@ impl<'d> Loading<'d> {
         } else if !some(Authority::Folders) {
             "this claw gives no component the network yet; link it with nothing behind it: `inert = [\"wasi:sockets\"]`"
         } else if !some(Authority::Network) {
-            "grant it a folder with `grants = [\"…\"]`, or link it with nothing behind it: `inert = [\"wasi:filesystem\"]`"
+            "grant it a folder with `grants = [\"…\"]`, or link it with nothing behind it: \
+             `inert = [\"wasi:filesystem\"]`"
         } else {
-            "grant it a folder with `grants = [\"…\"]`, and link the rest with nothing behind it: `inert = [\"wasi:sockets\"]`"
+            "grant it a folder with `grants = [\"…\"]`, and link the rest with nothing behind it: \
+             `inert = [\"wasi:sockets\"]`"
         }
         .to_owned();
         let message = format!("`{}` imports what it is not granted: {}", name.get_ref(), names.join(", "));

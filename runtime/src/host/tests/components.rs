@@ -23,6 +23,7 @@ fn run_in_both(wat: &str, limits: Limits) -> (Option<Stop>, Report) {
         let component = Component::new(&engine, wat::parse_str(wat).unwrap()).unwrap();
         let mut linker = Linker::new(&engine);
         link(&mut linker).unwrap();
+        let linker = with_sockets(&linker, &component).unwrap();
         let host = Host::new(Settings { limits: limits.clone(), ..settings() });
         let mut store = store(&engine, host).unwrap();
         let called = now(async {
@@ -254,6 +255,31 @@ const NAMES: [&str; 27] = [
     "udp-socket",
     "create-udp-socket",
 ];
+
+#[test]
+fn networks_that_are_none_are_counted_as_all_handles_and_calls_are() {
+    let asking = |with_each: &str| {
+        format!(
+            r#"(component
+                (import "wasi:sockets/network@0.2.12" (instance $networks (export "network" (type (sub resource)))))
+                (alias export $networks "network" (type $network))
+                (import "wasi:sockets/instance-network@0.2.12" (instance $asked
+                    (export "network" (type $n (eq $network)))
+                    (export "instance-network" (func (result (own $n))))))
+                (core func $ask (canon lower (func $asked "instance-network")))
+                (core func $drop (canon resource.drop $network))
+                (core module $m
+                    (import "" "ask" (func $ask (result i32)))
+                    (import "" "drop" (func $drop (param i32)))
+                    (func (export "run") (loop (call $ask) ({with_each}) (br 0))))
+                (core instance $i (instantiate $m
+                    (with "" (instance (export "ask" (func $ask)) (export "drop" (func $drop))))))
+                (func (export "run") (canon lift (core func $i "run"))))"#
+        )
+    };
+    assert_eq!(stopped(&asking("drop"), Limits::default()), Stop::Limit(Limit::Handles));
+    assert_eq!(stopped(&asking("call $drop"), Limits::default()), Stop::Limit(Limit::HostCalls));
+}
 
 /// A component that imports something of each interface of `wasi:sockets`.
 fn network() -> &'static str {

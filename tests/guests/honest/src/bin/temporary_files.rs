@@ -1,4 +1,4 @@
-//! There is no folder for temporary files, and std's `env::temp_dir` panics: a program makes its own where it may write.
+//! There is no folder for temporary files, and std's `env::temp_dir` panics: a program makes its own where it can.
 
 use std::fs;
 use std::io::ErrorKind;
