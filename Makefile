@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test bench setup build
+.PHONY: demo test bench guests setup build
 
 ## demo: build claw, run an example on its real files, and show what is refused
 demo: build
@@ -13,7 +13,7 @@ build: setup
 	$(CARGO) build --release --locked
 
 ## test: every test, from unit to whole program
-test: setup
+test: setup guests
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --test hostile --locked -- --deny warnings
 	$(CARGO) test --workspace --locked
@@ -22,6 +22,34 @@ test: setup
 ## bench: what claw costs, each figure beside its floor
 bench: setup
 	$(CARGO) bench --locked -p claw --bench bench
+
+GUESTS := tests/guests/honest
+MADE := $(GUESTS)/target
+
+## guests: the test components in JavaScript and Python, built again when what they are made of changes
+guests: $(MADE)/javascript.wasm $(MADE)/python.wasm
+
+$(MADE)/javascript/node_modules/.package-lock.json: $(GUESTS)/javascript/package.json $(GUESTS)/javascript/package-lock.json
+	@command -v npm >/dev/null || { $(call install,nodejs npm); }
+	mkdir -p $(MADE)/javascript && cp $^ $(MADE)/javascript
+	cd $(MADE)/javascript && npm ci --silent
+
+$(MADE)/javascript.wasm: $(MADE)/javascript/node_modules/.package-lock.json $(wildcard $(GUESTS)/javascript/*.js $(GUESTS)/javascript/wit/*.wit $(GUESTS)/javascript/wit/deps/*.wit)
+	cd $(GUESTS)/javascript && ../target/javascript/node_modules/.bin/componentize-js guest.js --wit wit --world-name notes \
+		--disable http --disable fetch-event --out ../target/javascript.wasm
+
+$(MADE)/python/bin/componentize-py: $(GUESTS)/python/requirements.txt
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { $(call install,python3 python3-venv); }
+	python3 -m venv $(MADE)/python
+	$(MADE)/python/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	touch $@
+
+$(MADE)/python.wasm: $(MADE)/python/bin/componentize-py $(GUESTS)/python/guest.py $(GUESTS)/python/guest.wit
+	cd $(GUESTS)/python && ../target/python/bin/componentize-py --quiet --wit-path guest.wit --world notes componentize guest --output ../target/python.wasm
+
+# Debian's own will do; only root can ask for them.
+install = if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install --yes -qq --no-install-recommends $(1); \
+	else echo "the guests are built with $(1): install them, Node.js 20 or later and Python 3.9 or later"; exit 1; fi
 
 # rust-toolchain.toml names the toolchain and its targets; rustup gets what is missing.
 setup:

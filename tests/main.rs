@@ -15,6 +15,7 @@ mod canaries;
 mod examples;
 mod flows;
 mod folders;
+mod honest;
 mod limits;
 mod program;
 mod program_safety;

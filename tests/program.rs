@@ -120,19 +120,22 @@ impl From<Output> for Ran {
 /// The component of `guests/`, which does what a test asks it to; built once.
 pub(crate) fn probe() -> &'static Path {
     static PROBE: OnceLock<PathBuf> = OnceLock::new();
-    PROBE.get_or_init(|| {
-        let folder = repository().join("tests/guests");
-        let build = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--locked", "--release", "--target", "wasm32-wasip2"])
-            .arg("--target-dir")
-            .arg(folder.join("target"))
-            .current_dir(&folder)
-            .env_remove("RUSTFLAGS")
-            .output()
-            .expect("cargo runs");
-        assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
-        folder.join("target/wasm32-wasip2/release/probe.wasm")
-    })
+    PROBE.get_or_init(|| build_guests("tests/guests").join("probe.wasm"))
+}
+
+/// Builds a package of guests, and says in which folder its components are.
+pub(crate) fn build_guests(package: &str) -> PathBuf {
+    let folder = repository().join(package);
+    let build = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--locked", "--release", "--target", "wasm32-wasip2"])
+        .arg("--target-dir")
+        .arg(folder.join("target"))
+        .current_dir(&folder)
+        .env_remove("RUSTFLAGS")
+        .output()
+        .expect("cargo runs");
+    assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
+    folder.join("target/wasm32-wasip2/release")
 }
 
 /// The rules and places of what a document reports.

@@ -44,6 +44,10 @@ impl Wanted {
         self.component.imports.iter().any(|import| import.authority == Authority::Folders)
     }
 
+    fn uses_network(&self) -> bool {
+        self.component.imports.iter().any(|import| import.authority == Authority::Network)
+    }
+
     fn writes(&self) -> bool {
         self.component.writes()
     }
@@ -117,7 +121,12 @@ fn capability(wanted: &Wanted) -> String {
     if wanted.uses_folders() {
         text.push_str(&format!("grants = [\"{}\"]\n", if wanted.writes() { "output" } else { "input" }));
     }
-    let usable: Vec<_> = component.functions.iter().filter_map(|f| Some((f, f.signature.as_ref().ok()?))).collect();
+    if wanted.uses_network() {
+        text.push_str("inert = [\"wasi:sockets\"]        # it imports the network, and gets none\n");
+    }
+    let mut usable: Vec<_> = component.functions.iter().filter_map(|f| Some((f, f.signature.as_ref().ok()?))).collect();
+    // Toolchains leave functions of their own in interfaces.
+    usable.sort_by_key(|(function, _)| function.interface.is_some());
     if component.functions.len() > 1
         && let Some((function, _)) = usable.first()
     {

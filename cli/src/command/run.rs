@@ -15,6 +15,9 @@ use crate::load::{Loaded, Purpose};
 use crate::progress::Live;
 use crate::report;
 
+/// Bytes that are shown of what a failed step printed: the last ones, where the reason mostly is.
+const PRINTED_SHOWN_MAX: usize = 4 << 10;
+
 pub(crate) fn run(arguments: &PlanArguments, json: bool) -> Result<ExitCode, Error> {
     // Started first, to be up when the policy is loaded. Whether it could be is said when it is needed.
     let spare = Spare::start(&ambient::program()?).ok();
@@ -88,7 +91,7 @@ fn tell(loaded: &Loaded, arguments: &PlanArguments, outcome: &PlanOutcome) {
             if step.usage.written > 0 { format!(", wrote {} bytes", step.usage.written) } else { String::new() };
         tell!("  {} ({}): {what}{wrote}, {:.1} ms", step.id, step.capability, step.usage.micros as f64 / 1000.0);
         if step.result.is_err() && !step.printed.is_empty() {
-            tell!("    it printed: {}", printable(&String::from_utf8_lossy(&step.printed)));
+            tell!("    {}", printed(&step.printed));
         }
     }
     report::violations(loaded, &arguments.plan, &outcome.violations);
@@ -103,6 +106,16 @@ fn tell(loaded: &Loaded, arguments: &PlanArguments, outcome: &PlanOutcome) {
         Status::Halted => tell!("halted: {count}; no later step has run"),
         Status::Failed => tell!("failed: no later step has run"),
         Status::Interrupted => tell!("interrupted: the step was killed"),
+    }
+}
+
+/// What a step printed, or the end of what was kept of it.
+fn printed(bytes: &[u8]) -> String {
+    let cut = bytes.len().saturating_sub(PRINTED_SHOWN_MAX);
+    let shown = printable(&String::from_utf8_lossy(bytes.get(cut..).unwrap_or_default()));
+    match cut {
+        0 => format!("it printed: {shown}"),
+        _ => format!("it printed (cut: the first {cut} bytes are not shown): {shown}"),
     }
 }
 

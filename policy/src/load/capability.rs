@@ -208,26 +208,20 @@ impl<'d> Loading<'d> {
         component: &Component,
         has_folders: bool,
     ) {
-        let asked = |import: &str| {
-            let mut inert = written.inert.iter().map(|interface| interface.get_ref().as_str());
-            inert.any(|interface| {
-                import == interface || import.strip_prefix(interface).is_some_and(|rest| rest.starts_with('/'))
-            })
+        let names = |interface: &str, import: &str| {
+            import == interface || import.strip_prefix(interface).is_some_and(|rest| rest.starts_with('/'))
         };
+        let asked = |import: &str| written.inert.iter().any(|interface| names(interface.get_ref(), import));
         for interface in &written.inert {
-            let named = |import: &str| {
-                import == interface.get_ref()
-                    || import.strip_prefix(interface.get_ref().as_str()).is_some_and(|rest| rest.starts_with('/'))
+            let imports = |authority: Authority| {
+                let mut imports = component.imports.iter().filter(|import| import.authority == authority);
+                imports.any(|import| names(interface.get_ref(), import.unversioned()))
             };
-            let found = component
-                .imports
-                .iter()
-                .any(|import| import.authority == Authority::Folders && named(import.unversioned()));
-            if !found {
+            if !imports(Authority::Folders) && !imports(Authority::Network) {
                 let message =
                     format!("the component imports nothing with authority called `{}`", printed(interface.get_ref()));
                 self.error("component.import", interface.span(), message);
-            } else if has_folders {
+            } else if imports(Authority::Folders) && has_folders {
                 let message = format!(
                     "`{}` cannot be inert: the capability's grants stand behind it",
                     printed(interface.get_ref())
@@ -241,6 +235,7 @@ impl<'d> Loading<'d> {
             .filter(|import| match import.authority {
                 Authority::Inert => false,
                 Authority::Folders => !has_folders && !asked(import.unversioned()),
+                Authority::Network => !asked(import.unversioned()),
                 Authority::Unknown => true,
             })
             .map(|import| (import.name.as_str(), import.authority))
@@ -249,11 +244,19 @@ impl<'d> Loading<'d> {
             return;
         }
         let names: Vec<String> = refused.iter().map(|(import, _)| format!("`{}`", printed(import))).collect();
-        let help = if refused.iter().any(|(_, authority)| *authority == Authority::Unknown) {
-            "this claw gives no component that interface; use a component that does not import it".to_owned()
+        let some = |authority: Authority| refused.iter().any(|(_, refused)| *refused == authority);
+        let help = if some(Authority::Unknown) {
+            "this claw gives no component that interface; use a component that does not import it"
+        } else if !some(Authority::Folders) {
+            "this claw gives no component the network yet; link it with nothing behind it: `inert = [\"wasi:sockets\"]`"
+        } else if !some(Authority::Network) {
+            "grant it a folder with `grants = [\"…\"]`, or link it with nothing behind it: \
+             `inert = [\"wasi:filesystem\"]`"
         } else {
-            "grant it a folder with `grants = [\"…\"]`, or link it with nothing behind it: `inert = [\"wasi:filesystem\"]`".to_owned()
-        };
+            "grant it a folder with `grants = [\"…\"]`, and link the rest with nothing behind it: \
+             `inert = [\"wasi:sockets\"]`"
+        }
+        .to_owned();
         let message = format!("`{}` imports what it is not granted: {}", name.get_ref(), names.join(", "));
         self.error_with_help("component.import", name.span(), message, help);
     }

@@ -1,4 +1,4 @@
-//! `wasi:cli`: an empty environment, a closed standard input, what is printed kept up to a bound, no terminal, no exit.
+//! `wasi:cli`: an empty environment, a closed standard input, what is printed kept up to a bound, no terminal; exit is a stop.
 
 use wasmtime::Result;
 use wasmtime::component::Resource;

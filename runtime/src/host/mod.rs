@@ -1,7 +1,7 @@
 //! The host layer: all that a guest can reach, each method in this order: bound it, tape it, call wasmtime's.
 //!
 //! It runs in a worker, on one thread, and may block it. Nothing here opens a path of the host's: folders come as
-//! descriptors. `wasi:sockets` and `wasi:http` are not linked.
+//! descriptors. `wasi:http` is not linked, and `wasi:sockets` with nothing behind it.
 
 mod cli;
 mod clocks;
@@ -17,6 +17,7 @@ mod io_streams;
 mod meter;
 mod place;
 mod random;
+mod sockets;
 mod stop;
 mod tape;
 mod walk;
@@ -37,14 +38,16 @@ use wasmtime_wasi::{FsPerms, OpenMode, WasiCtx};
 use wasmtime_wasi_io::bindings::wasi::io;
 
 pub use place::{Denied, Rule};
+pub use sockets::with_sockets;
 pub use stop::{Budget, Limit, Stop};
 pub use tape::Call;
 
 /// Bytes that one host call may copy out of a guest. wasmtime's own default is 128 MiB.
 const HOSTCALL_BYTES_MAX: usize = 8 << 20;
 
-/// Every interface that [`link`] links, without its version, and what it gives. An import of any other is refused.
-/// Without a folder, those that give folders have to be in the capability's `inert`, and are empty then.
+/// Every interface that is linked, without its version, and what it gives. An import of any other is refused.
+/// Without a folder, those that give folders have to be in the capability's `inert`, and are empty then; so have those
+/// that would give the network, always.
 pub const LINKED: &[(&str, Authority)] = &[
     ("wasi:cli/environment", Authority::Inert),
     ("wasi:cli/exit", Authority::Inert),
@@ -66,6 +69,13 @@ pub const LINKED: &[(&str, Authority)] = &[
     ("wasi:random/insecure-seed", Authority::Inert),
     ("wasi:filesystem/preopens", Authority::Folders),
     ("wasi:filesystem/types", Authority::Folders),
+    ("wasi:sockets/instance-network", Authority::Network),
+    ("wasi:sockets/ip-name-lookup", Authority::Network),
+    ("wasi:sockets/network", Authority::Network),
+    ("wasi:sockets/tcp", Authority::Network),
+    ("wasi:sockets/tcp-create-socket", Authority::Network),
+    ("wasi:sockets/udp", Authority::Network),
+    ("wasi:sockets/udp-create-socket", Authority::Network),
 ];
 
 /// The newest version of WASI 0.2 that is linked. An import of a later one could ask for functions that are not there.
@@ -81,7 +91,7 @@ pub fn authority(import: &str) -> Authority {
     }
 }
 
-/// Adds all of [`LINKED`] to `linker`. Once for each capability, never for a step.
+/// Adds all of [`LINKED`] to `linker` that is the same for every component; [`with_sockets`] adds the rest. Never for a step.
 ///
 /// # Errors
 /// The linker has one of them already.

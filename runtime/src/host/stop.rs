@@ -82,7 +82,7 @@ pub enum Stop {
     /// A budget of the session would have been exceeded; what would have was not done.
     #[error("the session's budget `{}` is used up", .0.name())]
     Budget(Budget),
-    /// It called `exit`, which no capability may: a result is returned.
+    /// It called `exit`, with this code. Only 0 is no failure, and only of a function that gives nothing.
     #[error("the component exited with code {0}")]
     Exited(u8),
     /// It called itself too deep.

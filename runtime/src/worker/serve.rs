@@ -9,7 +9,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use rustix::process::{Resource, Signal, set_parent_process_death_signal};
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, Val};
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, Val, types};
 
 use super::channel::{Channel, ChannelError, Received, Wait};
 use super::protocol::{Call, CallFailure, Ended, FolderUse, Preparation, Reply, Request};
@@ -136,7 +136,7 @@ impl Worker {
 
     fn load(&mut self, digest: String, artefact: &[u8]) -> Reply {
         let instance = artefact::load_authenticated(&self.engine, artefact)
-            .and_then(|component| self.linker.instantiate_pre(&component));
+            .and_then(|component| host::with_sockets(&self.linker, &component)?.instantiate_pre(&component));
         match instance {
             Ok(instance) => {
                 self.components.insert(digest, instance);
@@ -235,7 +235,11 @@ impl Prepared {
             Err(fault) => return Ok(Err(CallFailure::Value(fault.to_string()))),
         };
         let mut results = vec![Val::Bool(false); ty.results().len()];
-        function.call_async(&mut *store, &arguments, &mut results).await?;
+        if let Err(error) = function.call_async(&mut *store, &arguments, &mut results).await {
+            // A program that ends by `exit(0)` has done what it should, where it was to give nothing else.
+            let is_done = matches!(error.downcast_ref(), Some(Stop::Exited(0))) && gives_nothing(&ty);
+            return if is_done { Ok(Ok(serde_json::Value::Null)) } else { Err(error) };
+        }
         let no_json = |fault: value::ValueFault| CallFailure::Value(fault.to_string());
         Ok(match (results.first(), ty.results().next()) {
             (Some(Val::Result(result)), Some(wasmtime::component::Type::Result(ty))) => match result {
@@ -247,6 +251,14 @@ impl Prepared {
             (Some(output), Some(ty)) => value::to_json(output, &ty).map_err(no_json),
             _ => Ok(serde_json::Value::Null),
         })
+    }
+}
+
+fn gives_nothing(function: &types::ComponentFunc) -> bool {
+    match function.results().next() {
+        None => true,
+        Some(types::Type::Result(result)) => result.ok().is_none(),
+        Some(_) => false,
     }
 }
 

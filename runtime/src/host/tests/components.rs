@@ -23,6 +23,7 @@ fn run_in_both(wat: &str, limits: Limits) -> (Option<Stop>, Report) {
         let component = Component::new(&engine, wat::parse_str(wat).unwrap()).unwrap();
         let mut linker = Linker::new(&engine);
         link(&mut linker).unwrap();
+        let linker = with_sockets(&linker, &component).unwrap();
         let host = Host::new(Settings { limits: limits.clone(), ..settings() });
         let mut store = store(&engine, host).unwrap();
         let called = now(async {
@@ -207,6 +208,8 @@ fn everything_that_is_linked_is_listed_and_nothing_else() {
     let engine = engine(Allocation::OnDemand).unwrap();
     let mut linker = Linker::new(&engine);
     link(&mut linker).unwrap();
+    let component = Component::new(&engine, wat::parse_str(network()).unwrap()).unwrap();
+    let mut linker = with_sockets(&linker, &component).unwrap();
     for ((interface, expected), name) in LINKED.iter().zip(NAMES) {
         assert_eq!(authority(&format!("{interface}@0.2.0")), *expected);
         assert_eq!(authority(&format!("{interface}@0.2.12")), *expected);
@@ -216,15 +219,14 @@ fn everything_that_is_linked_is_listed_and_nothing_else() {
         assert!(has(&mut linker, interface, name), "{interface} is not linked");
     }
     assert_eq!(LINKED.len(), NAMES.len());
-    for interface in ["wasi:sockets/tcp", "wasi:http/outgoing-handler", "wasi:io/other", "wasi:cli/stdinx", ""] {
+    for interface in ["wasi:sockets/tcpx", "wasi:http/outgoing-handler", "wasi:io/other", "wasi:cli/stdinx", ""] {
         assert_eq!(authority(interface), Authority::Unknown);
     }
-    assert!(!has(&mut linker, "wasi:sockets/tcp", "tcp-socket"));
     assert!(!has(&mut linker, "wasi:http/outgoing-handler", "handle"));
 }
 
 /// Something of each of [`LINKED`].
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 27] = [
     "get-environment",
     "exit",
     "get-stdin",
@@ -245,7 +247,51 @@ const NAMES: [&str; 20] = [
     "insecure-seed",
     "get-directories",
     "descriptor",
+    "instance-network",
+    "resolve-addresses",
+    "network",
+    "tcp-socket",
+    "create-tcp-socket",
+    "udp-socket",
+    "create-udp-socket",
 ];
+
+#[test]
+fn networks_that_are_none_are_counted_as_all_handles_and_calls_are() {
+    let asking = |with_each: &str| {
+        format!(
+            r#"(component
+                (import "wasi:sockets/network@0.2.12" (instance $networks (export "network" (type (sub resource)))))
+                (alias export $networks "network" (type $network))
+                (import "wasi:sockets/instance-network@0.2.12" (instance $asked
+                    (export "network" (type $n (eq $network)))
+                    (export "instance-network" (func (result (own $n))))))
+                (core func $ask (canon lower (func $asked "instance-network")))
+                (core func $drop (canon resource.drop $network))
+                (core module $m
+                    (import "" "ask" (func $ask (result i32)))
+                    (import "" "drop" (func $drop (param i32)))
+                    (func (export "run") (loop (call $ask) ({with_each}) (br 0))))
+                (core instance $i (instantiate $m
+                    (with "" (instance (export "ask" (func $ask)) (export "drop" (func $drop))))))
+                (func (export "run") (canon lift (core func $i "run"))))"#
+        )
+    };
+    assert_eq!(stopped(&asking("drop"), Limits::default()), Stop::Limit(Limit::Handles));
+    assert_eq!(stopped(&asking("call $drop"), Limits::default()), Stop::Limit(Limit::HostCalls));
+}
+
+/// A component that imports something of each interface of `wasi:sockets`.
+fn network() -> &'static str {
+    r#"(component
+        (import "wasi:sockets/instance-network@0.2.12" (instance (export "instance-network" (func))))
+        (import "wasi:sockets/ip-name-lookup@0.2.12" (instance (export "resolve-addresses" (func))))
+        (import "wasi:sockets/network@0.2.12" (instance (export "network" (type (sub resource)))))
+        (import "wasi:sockets/tcp@0.2.12" (instance (export "tcp-socket" (type (sub resource)))))
+        (import "wasi:sockets/tcp-create-socket@0.2.12" (instance (export "create-tcp-socket" (func))))
+        (import "wasi:sockets/udp@0.2.12" (instance (export "udp-socket" (type (sub resource)))))
+        (import "wasi:sockets/udp-create-socket@0.2.12" (instance (export "create-udp-socket" (func)))))"#
+}
 
 /// Whether `interface` has a `name`: a linker takes no name twice, and cannot be asked.
 fn has(linker: &mut Linker<Host>, interface: &str, name: &str) -> bool {
