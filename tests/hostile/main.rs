@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod abi;
 mod arena;
 mod blocking;
 mod case;
@@ -47,6 +48,7 @@ const GROUPS: &[&[Case]] = &[
     memory::CASES,
     handles::CASES,
     floods::CASES,
+    abi::CASES,
     blocking::CASES,
     files::CASES,
     leaks::CASES,

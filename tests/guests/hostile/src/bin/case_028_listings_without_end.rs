@@ -7,7 +7,8 @@ use wasip2::filesystem::types::{DescriptorFlags, ErrorCode, OpenFlags, PathFlags
 
 fn main() {
     let out = granted("/out");
-    let many = out.open_at(PathFlags::empty(), "many", OpenFlags::DIRECTORY, DescriptorFlags::READ).expect("it is there");
+    let many =
+        out.open_at(PathFlags::empty(), "many", OpenFlags::DIRECTORY, DescriptorFlags::READ).expect("it is there");
     let mut held = 0;
     for _ in 0..1_000 {
         match many.read_directory() {
