@@ -1,4 +1,4 @@
-//! Group D, at the border of guest and host: values that are none of their type, and memory that is not where it is said to be.
+//! Group D, at the border of guest and host: values that are none of their type, and memory that is elsewhere.
 
 use serde_json::{Value, json};
 

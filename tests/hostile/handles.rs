@@ -6,6 +6,7 @@ use std::iter;
 use serde_json::json;
 
 use crate::arena::Arena;
+use crate::binary::nested;
 use crate::case::cases;
 use crate::oracle::{Contained, Ending};
 
@@ -79,7 +80,7 @@ fn case_028_listings_without_end(arena: &mut Arena) -> Contained {
     contained
 }
 
-/// Numbers that are no handles: none ever is 0, two that are beyond every table, one of another resource, and one that was.
+/// Numbers that are no handles: none is 0, two are beyond every table, one is of another resource, and one was dropped.
 const FORGED: [&str; 5] = ["0", "2147483648", "4294967295", "other", "dropped"];
 
 /// Calls each method with one of [`FORGED`] after the other.
@@ -219,7 +220,7 @@ fn case_034_components_in_components(arena: &mut Arena) -> Contained {
         (func (export "run") (canon lift (core func $r "run")))"#;
     arena.component(&component(format!("(component (core module $m (memory 0)) {instances} {run})")));
     let _contained = arena.attack_any(&[TRAP, Ending::NotLoaded("component.invalid")]);
-    // Components in components in components, deeper than their text could be. What can be read of them exports nothing.
+    // Components in components in components, deeper than text could be. What can be read of them exports nothing.
     for depth in [100, 1_000] {
         let endings = [Ending::NotLoaded("component.function"), Ending::NotLoaded("component.invalid")];
         let _contained = arena.component(&nested(depth)).attack_any(&endings);
@@ -250,26 +251,6 @@ fn case_034_components_in_components(arena: &mut Arena) -> Contained {
         contained = Some(arena.component(&component(text)).attack_any(&endings));
     }
     contained.expect("two attacks")
-}
-
-/// Components in each other, so many, and nothing else.
-fn nested(depth: usize) -> Vec<u8> {
-    let header = b"\0asm\x0d\0\x01\0";
-    // From the innermost out, the size of each, as it is written: seven bits a byte.
-    let mut size = header.len();
-    let mut starts = Vec::new();
-    for _ in 0..depth {
-        let mut start = [header.as_slice(), &[4]].concat();
-        let mut rest = size;
-        while rest >= 0x80 {
-            start.push((rest & 0x7f) as u8 | 0x80);
-            rest >>= 7;
-        }
-        start.push(rest as u8);
-        size += start.len();
-        starts.push(start);
-    }
-    starts.into_iter().rev().flatten().chain(*header).collect()
 }
 
 /// Each step has a store of its own, and a trap ends the run.

@@ -12,7 +12,9 @@
 
 mod abi;
 mod arena;
+mod binary;
 mod blocking;
+mod bombs;
 mod case;
 mod components;
 mod coverage;
@@ -53,6 +55,7 @@ const GROUPS: &[&[Case]] = &[
     files::CASES,
     leaks::CASES,
     components::CASES,
+    bombs::CASES,
     plans::CASES,
     policies::CASES,
     operator::CASES,
