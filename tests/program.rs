@@ -40,9 +40,14 @@ impl Place {
 
     /// A place whose program has a home of its own: no cache, no records.
     pub(crate) fn with_own_home() -> Self {
-        let place = Self::new();
-        let home = place.path("home");
-        Self { home, ..place }
+        let mut place = Self::new();
+        place.own_home();
+        place
+    }
+
+    /// Gives the program a home of its own, where it has none yet.
+    pub(crate) fn own_home(&mut self) {
+        self.home = self.path("home");
     }
 
     /// A copy of an example of the repository, without what earlier runs wrote.

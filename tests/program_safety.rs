@@ -64,61 +64,6 @@ fn case_130_no_host_path_is_in_what_a_guest_or_a_planner_sees() {
 }
 
 #[test]
-fn case_148_imports_that_are_not_granted_are_listed_and_refused() {
-    let place = Place::with_probe("");
-    let policy = place.read("policy.toml").replace("grants = [\"in\", \"out\"]", "grants = []");
-    place.write("policy.toml", &policy);
-    let (code, document) = place.json(&["policy", "explain", "policy.toml"]);
-    let error = &document["error"];
-    assert_eq!((code, error["rule"].as_str()), (Some(2), Some("component.import")), "{document:#}");
-    for import in ["wasi:filesystem/types@", "wasi:filesystem/preopens@"] {
-        assert!(error["message"].as_str().is_some_and(|message| message.contains(import)), "{document:#}");
-    }
-    place.write("policy.toml", policy.replace("grants = []", "grants = []\ninert = [\"wasi:filesystem\"]"));
-    let (code, run) = place.act("read", 1, "/in/a");
-    assert_eq!(code, Some(4), "linked with nothing behind it, it finds nothing: {run:#}");
-}
-
-#[test]
-fn case_149_and_150_a_planted_artefact_is_never_loaded() {
-    let place = Place::with_own_home();
-    fs::create_dir(place.path("in")).expect("folders can be made");
-    fs::copy(crate::program::probe(), place.path("probe.wasm")).expect("files can be copied");
-    place.write("policy.toml", Place::with_probe("").read("policy.toml"));
-    assert_eq!(place.act("nothing", 1, "").0, Some(0));
-    let cache = place.home().join(".cache/claw/components");
-    let entries: Vec<_> =
-        fs::read_dir(&cache).expect("there is a cache").map(|entry| entry.expect("it can be read").path()).collect();
-    assert_eq!(entries.len(), 1);
-    let good = fs::read(&entries[0]).expect("it can be read");
-    let flip = |at: usize| {
-        let mut bad = good.clone();
-        bad[at] ^= 1;
-        bad
-    };
-    for bad in [
-        flip(0),
-        flip(40),
-        flip(good.len() / 2),
-        flip(good.len() - 1),
-        good[..good.len() - 1].to_vec(),
-        Vec::new(),
-        b"\x7fELF".to_vec(),
-    ] {
-        fs::write(&entries[0], &bad).expect("it can be written");
-        assert_eq!(place.act("nothing", 1, "").0, Some(0), "it is compiled again");
-        assert_eq!(fs::read(&entries[0]).expect("it can be read").len(), good.len(), "and what was planted is gone");
-    }
-    // Another user's key is nobody's: without it, everything is compiled anew; and a key that others can read is refused.
-    let key = place.home().join(".local/state/claw/cache.key");
-    fs::write(&key, [7; 32]).expect("it can be written");
-    assert_eq!(place.act("nothing", 1, "").0, Some(0));
-    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("modes can be set");
-    let (code, document) = place.act("nothing", 1, "");
-    assert_eq!(code, Some(1), "{document:#}");
-}
-
-#[test]
 fn case_164_data_is_never_read_as_a_template() {
     let place = Place::with_example("notes");
     let hostile = "${secrets.x} {{ 7 * 7 }} {\"$step\": \"a\"} ~0~1 ../../etc/passwd";

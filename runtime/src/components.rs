@@ -13,7 +13,7 @@ use claw_policy::{Document, LoadError};
 use crate::cache::{Cache, Compiled};
 use crate::host::authority;
 use crate::signature;
-use crate::worker::Worker;
+use crate::worker::{Effort, Worker, WorkerFault};
 
 /// The most bytes of a component.
 pub const COMPONENT_BYTES_MAX: u64 = 100 << 20;
@@ -54,6 +54,14 @@ pub enum ComponentError {
     /// It is no component, or does not compile.
     #[error("{0}")]
     Compile(String),
+    /// Reading and compiling it was ended.
+    #[error("the component was not compiled within what its size allows, {allowed}: {why}")]
+    Limit {
+        /// What it may take.
+        allowed: String,
+        /// How it ended.
+        why: String,
+    },
 }
 
 /// How components become ready: the cache they are had from, and the program that compiles them in a worker.
@@ -160,8 +168,12 @@ impl Compiler<'_> {
         about: &mut dyn FnMut(&str),
     ) -> Result<Compiled, ComponentError> {
         about(&format!("compiling {} for this machine, once", claw_policy::printable::printable(name)));
-        let (component, artefact) =
-            Worker::compile(self.program, bytes, digest).map_err(|fault| ComponentError::Compile(fault.to_string()))?;
+        let (component, artefact) = Worker::compile(self.program, bytes, digest).map_err(|fault| match fault {
+            WorkerFault::Died(_) | WorkerFault::Deadline => {
+                ComponentError::Limit { allowed: Effort::of(bytes.len()).to_string(), why: fault.to_string() }
+            }
+            other => ComponentError::Compile(other.to_string()),
+        })?;
         // What is cached, and under which name, is not the worker's to say.
         let compiled = Compiled { component: Component { digest: digest.to_owned(), ..component }, artefact };
         if let Err(error) = self.cache.put(&compiled) {
@@ -217,6 +229,9 @@ fn load_error(error: &ComponentError, span: Range<usize>) -> LoadError {
         ComponentError::Size { .. } => ("component.size", "name a component's .wasm file"),
         ComponentError::Compile(_) => {
             ("component.invalid", "a component is WebAssembly with the component model, not a core module")
+        }
+        ComponentError::Limit { .. } => {
+            ("component.limit", "use a component with fewer and smaller functions and types; a large one may take more")
         }
     };
     LoadError::new(rule, span, error.to_string()).help(help)

@@ -13,6 +13,9 @@ const TYPE_DEPTH_MAX: usize = 32;
 /// and a policy holds the parts of what comes out of one function against those of what goes into another.
 const TYPE_PARTS_MAX: usize = 1_000;
 
+/// The most bytes of all that is kept of a component, as JSON: names can be long, and there can be a hundred thousand.
+const SIGNATURE_BYTES_MAX: usize = 1 << 20;
+
 /// Reads what a component exports and imports.
 ///
 /// # Errors
@@ -54,7 +57,12 @@ pub(crate) fn read(bytes: &[u8], digest: String) -> Result<Component, String> {
             imports.push(Import { authority: authority(&name), name });
         }
     }
-    Ok(Component { digest, functions, imports, defaults: None })
+    let component = Component { digest, functions, imports, defaults: None };
+    let bytes = serde_json::to_vec(&component).map_err(|error| error.to_string())?.len();
+    if bytes > SIGNATURE_BYTES_MAX {
+        return Err(format!("what it exports and imports is {bytes} bytes as JSON, over {SIGNATURE_BYTES_MAX}"));
+    }
+    Ok(component)
 }
 
 /// Adds to functions the documentation that stands in `wit`, their interface's text: components carry none.

@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -117,6 +117,12 @@ grants = ["in", "out"]
     /// Takes away the folders: for a guest that is to have nothing.
     pub(crate) fn without_grants(&mut self) -> &mut Self {
         self.instead("grants = [\"in\", \"out\"]\n", "")
+    }
+
+    /// Tells the guest which of its attacks to try: it is in `/in/attack`.
+    pub(crate) fn tell(&mut self, attack: &str) -> &mut Self {
+        self.place.write("in/attack", attack);
+        self
     }
 
     /// Sets limits of the guest's steps.
@@ -301,6 +307,9 @@ impl Neighbour {
 
     /// Runs its plan. It must give what it always gives.
     pub(crate) fn run(&self) -> Result<Duration, String> {
+        // One at a time: cases run at once, and each run writes the same report.
+        static TURN: Mutex<()> = Mutex::new(());
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let started = Instant::now();
         let mut command = Command::new(program());
         command.args(["run", "--policy", "policy.toml", "--plan", "plan.json", "--json"]).current_dir(&self.folder);

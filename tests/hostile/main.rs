@@ -10,8 +10,11 @@
     reason = "a test fails by panicking"
 )]
 
+mod abi;
 mod arena;
+mod binary;
 mod blocking;
+mod bombs;
 mod case;
 mod components;
 mod coverage;
@@ -49,10 +52,12 @@ const GROUPS: &[&[Case]] = &[
     memory::CASES,
     handles::CASES,
     floods::CASES,
+    abi::CASES,
     blocking::CASES,
     files::CASES,
     leaks::CASES,
     components::CASES,
+    bombs::CASES,
     plans::CASES,
     policies::CASES,
     operator::CASES,

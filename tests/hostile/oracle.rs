@@ -81,6 +81,8 @@ pub(crate) enum Ending {
 pub(crate) struct Contained {
     /// The document that the program printed.
     pub(crate) document: Value,
+    /// What it said to people, on standard error.
+    pub(crate) told: String,
     /// The events of its record, if there is one.
     pub(crate) events: Vec<Value>,
     /// The most that its processes had.
@@ -93,7 +95,14 @@ pub(crate) struct Contained {
 impl Contained {
     /// No attack, for the lack of something: counted as open, and never as covered.
     pub(crate) fn lacking(what: &'static str) -> Self {
-        Self { document: Value::Null, events: Vec::new(), peak: Peak::default(), lacks: Some(what), _private: () }
+        Self {
+            document: Value::Null,
+            told: String::new(),
+            events: Vec::new(),
+            peak: Peak::default(),
+            lacks: Some(what),
+            _private: (),
+        }
     }
 }
 
@@ -144,7 +153,7 @@ pub(crate) fn judge(arena: &Arena, after: Aftermath, expected: &[Ending]) -> Res
     }
     let lines = log.unwrap_or_default();
     let events = lines.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    Ok(Contained { document, events, peak: after.peak, lacks: None, _private: () })
+    Ok(Contained { document, told: err, events, peak: after.peak, lacks: None, _private: () })
 }
 
 struct Escapes(Vec<Escape>);

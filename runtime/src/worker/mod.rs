@@ -1,6 +1,7 @@
 //! A worker process, from the parent's side: started, given descriptors, asked, and killed at the deadline.
 
 mod channel;
+mod effort;
 mod protocol;
 mod serve;
 mod wall;
@@ -19,6 +20,7 @@ use protocol::{Reply, Request};
 
 use crate::engine::Allocation;
 
+pub(crate) use effort::Effort;
 pub(crate) use protocol::{Call, CallFailure, Ended, FolderUse, Preparation};
 pub use serve::serve;
 pub use wall::Wall;
@@ -28,8 +30,6 @@ pub const WORKER_ARGUMENT: &str = "__worker";
 
 /// How long a worker may take to load and link what it is given.
 const LOAD_TIME_MAX: Duration = Duration::from_secs(30);
-/// How long a worker may take to compile one component.
-const COMPILE_TIME_MAX: Duration = Duration::from_secs(150);
 /// The most bytes of a compiled component.
 const ARTEFACT_BYTES_MAX: u64 = 1 << 30;
 /// What a reply has besides its output: fuel, calls, what was printed.
@@ -101,7 +101,7 @@ impl Worker {
         let mut worker =
             Self::start(program, ARTEFACT_BYTES_MAX).map_err(|error| WorkerFault::Broken(error.to_string()))?;
         let request = Request::Compile { digest: digest.to_owned() };
-        match worker.ask(&request, bytes, &[], within(COMPILE_TIME_MAX))? {
+        match worker.ask(&request, bytes, &[], within(Effort::of(bytes.len()).time()))? {
             (Reply::Compiled(component), artefact) => Ok((*component, artefact)),
             (other, _) => Err(unexpected(other)),
         }

@@ -12,6 +12,7 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, Val, types};
 
 use super::channel::{Channel, ChannelError, Received, Wait};
+use super::effort::Effort;
 use super::protocol::{Call, CallFailure, Ended, FolderUse, Preparation, Reply, Request};
 use super::wall::{self, Wall};
 use crate::engine::{self, Allocation};
@@ -22,10 +23,6 @@ use crate::{artefact, signature, value};
 const REQUEST_BYTES_MAX: u64 = 1 << 30;
 /// A worker waits for its parent, and ends with it.
 const FOREVER: Wait<'static> = Wait { until: None, interrupt: None };
-/// The most bytes of address space of a worker that compiles.
-const COMPILE_ADDRESS_BYTES_MAX: u64 = 8 << 30;
-/// The most seconds of processor time of a worker that compiles.
-const COMPILE_CPU_SECONDS_MAX: u64 = 120;
 
 /// Runs a worker over the socket that is its standard input, until the parent closes it.
 ///
@@ -89,10 +86,12 @@ enum Stage {
     Enclosed(Worker),
 }
 
-/// Reads and compiles a component. A worker that compiles does nothing else: its limits are low.
+/// Reads and compiles a component. A worker that compiles does nothing else: its limits are what that may take.
 fn compile(bytes: &[u8], digest: String) -> Result<(Reply, Vec<u8>), Box<dyn std::error::Error>> {
-    wall::limit(Resource::As, COMPILE_ADDRESS_BYTES_MAX)?;
-    wall::limit(Resource::Cpu, COMPILE_CPU_SECONDS_MAX)?;
+    let effort = Effort::of(bytes.len());
+    // Of what it writes to, and not of addresses: threads reserve many of those, and use few.
+    wall::limit(Resource::Data, effort.memory_bytes)?;
+    wall::limit(Resource::Cpu, effort.cpu_seconds)?;
     // It reads bytes of strangers and needs no file for it.
     wall::raise_for_files(&[])?;
     wall::raise_for_calls(wall::Purpose::Compile)?;
