@@ -1,13 +1,13 @@
 //! Where an attack happens: folders that are granted, things that are not, another tenant, and a run that is watched.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -89,6 +89,36 @@ component = {{ path = "attack.wasm", digest = "{digest}" }}
 grants = ["in", "out"]
 "#
         ))
+    }
+
+    /// Has the built-in tools: `list` and `read` what is in `in/`, `write` into `out/`.
+    pub(crate) fn tools(&mut self) -> &mut Self {
+        self.policy(
+            r#"claw = 1
+name = "arena"
+
+[grant.in]
+dir = "in"
+access = "read"
+
+[grant.out]
+dir = "out"
+access = "write"
+accepts = ["in"]
+
+[capability.list]
+component = "builtin:list-files"
+grants = ["in"]
+
+[capability.read]
+component = "builtin:read-file"
+grants = ["in"]
+
+[capability.write]
+component = "builtin:write-file"
+grants = ["out"]
+"#,
+        )
     }
 
     /// Has this policy.
@@ -182,6 +212,8 @@ grants = ["in", "out"]
             command.current_dir(self.place.path("")).env("CLAW", program()).env("HOME", self.place.home());
         }
         command.args(&self.arguments).env("TMPDIR", self.place.path("tmp"));
+        // What only the program's own user gave it: nothing of it is a guest's, or on record.
+        command.env("ARENA_SECRET", SECRET).stdin(File::open(self.place.path("sentinel/key")).expect("it is there"));
         command
     }
 
@@ -291,6 +323,9 @@ impl Neighbour {
 
     /// Runs its plan. It must give what it always gives.
     pub(crate) fn run(&self) -> Result<Duration, String> {
+        // One at a time: cases run beside each other, and what it wrote is looked at.
+        static RUNS: Mutex<()> = Mutex::new(());
+        let _runs = RUNS.lock().unwrap_or_else(PoisonError::into_inner);
         let started = Instant::now();
         let mut command = Command::new(program());
         command.args(["run", "--policy", "policy.toml", "--plan", "plan.json", "--json"]).current_dir(&self.folder);

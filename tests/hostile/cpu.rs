@@ -114,7 +114,7 @@ fn case_012_a_worker_that_is_stopped(arena: &mut Arena) -> Contained {
 }
 
 /// Whether a worker has taken processor time for more than starting.
-fn runs_a_guest(worker: u32) -> bool {
+pub(crate) fn runs_a_guest(worker: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{worker}/stat")).unwrap_or_default();
     let after_name = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
     let ticks = after_name.split_ascii_whitespace().nth(11).and_then(|ticks| ticks.parse::<u64>().ok());
