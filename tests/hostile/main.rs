@@ -25,8 +25,13 @@ mod leaks;
 mod memory;
 mod operator;
 mod oracle;
+mod plan_numbers;
+mod plan_runs;
+mod plan_schemas;
+mod plan_text;
 mod plans;
 mod policies;
+mod policy_text;
 #[path = "../program.rs"]
 #[allow(dead_code, reason = "the whole-program tests use all of it")]
 mod program;
@@ -51,7 +56,12 @@ const GROUPS: &[&[Case]] = &[
     files::CASES,
     leaks::CASES,
     components::CASES,
+    plan_text::CASES,
+    plan_numbers::CASES,
+    plan_schemas::CASES,
     plans::CASES,
+    plan_runs::CASES,
+    policy_text::CASES,
     policies::CASES,
     operator::CASES,
 ];
