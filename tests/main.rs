@@ -12,11 +12,11 @@
 
 mod bad_input;
 mod canaries;
+mod edges;
 mod examples;
 mod flows;
 mod folders;
 mod limits;
 mod program;
-mod program_safety;
 mod record;
 mod transcripts;

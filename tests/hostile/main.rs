@@ -31,6 +31,7 @@ mod plan_schemas;
 mod plan_text;
 mod plans;
 mod policies;
+mod policy_globs;
 mod policy_text;
 #[path = "../program.rs"]
 #[allow(dead_code, reason = "the whole-program tests use all of it")]
@@ -62,6 +63,7 @@ const GROUPS: &[&[Case]] = &[
     plans::CASES,
     plan_runs::CASES,
     policy_text::CASES,
+    policy_globs::CASES,
     policies::CASES,
     operator::CASES,
 ];

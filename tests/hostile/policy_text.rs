@@ -167,6 +167,8 @@ fn case_188_a_key_that_is_not_known_or_not_of_its_type_is_an_error(arena: &mut A
         }
         let value = after[3..].split('\n').next().expect("a line");
         let others: &[&str] = match value.as_bytes()[0] {
+            // A limit is a number too.
+            b'"' if value.as_bytes()[1].is_ascii_digit() => &["true", "[1]", "{ x = 1 }"],
             b'"' => &["1", "true", "[1]", "{ x = 1 }", "1979-05-27"],
             b't' | b'f' => &["1", "\"true\"", "[]", "\"yes\""],
             b'[' => &["1", "true", "\"in\"", "{ x = 1 }", "[1]", "[[[]]]"],
