@@ -195,7 +195,8 @@ fn case_137_nothing_of_another_interface_is_linked(arena: &mut Arena) -> Contain
     ] {
         let component = format!(
             "(component (import \"{import}\" (instance (export \"get\" (func)))) \
-             (core module $m (func (export \"run\"))) (core instance $i (instantiate $m)) (func (export \"run\") (canon lift (core func $i \"run\"))))"
+             (core module $m (func (export \"run\"))) (core instance $i (instantiate $m)) \
+             (func (export \"run\") (canon lift (core func $i \"run\"))))"
         );
         let component = wat::parse_str(component).expect("the text is a component");
         let _contained = arena.component(&component).attack(Ending::NotLoaded("component.import"));

@@ -88,12 +88,10 @@ fn case_171_a_schema_reads_nothing_from_elsewhere(arena: &mut Arena) -> Containe
     }
     // As a value it is a value, and as a property's name a name: nobody follows it.
     let value = format!("{{ \"$ref\" = \"{target}\", \"$id\" = \"{target}\", \"$schema\" = \"{target}\" }}");
-    for schema in [
-        format!("{{ type = \"json\", enum = [{value}, 1], from = [\"planner\"] }}"),
-        format!("{{ properties = {{ \"$id\" = {{ const = \"{target}\" }}, a = {{}} }}, from = [\"planner\"] }}"),
-        format!("{{ properties = {{ \"$ref\" = {{ enum = [\"{target}\"] }}, a = {{}} }}, from = [\"planner\"] }}"),
-    ] {
-        let _contained = with_data_schema(arena, &schema)
+    let named =
+        |name: &str| format!("type = \"object\", properties = {{ {name} = {{ const = \"{target}\" }}, a = {{}} }}");
+    for schema in [format!("type = \"json\", enum = [{value}, 1]"), named("\"$id\""), named("\"$ref\"")] {
+        let _contained = with_data_schema(arena, &format!("{{ {schema}, from = [\"planner\"] }}"))
             .plan(renders(&json!({ "b": 1 })))
             .attack(Ending::Refused("argument.schema"));
     }
