@@ -12,12 +12,12 @@
 
 mod bad_input;
 mod canaries;
+mod edges;
 mod examples;
 mod flows;
 mod folders;
 mod honest;
 mod limits;
 mod program;
-mod program_safety;
 mod record;
 mod transcripts;

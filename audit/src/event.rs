@@ -32,8 +32,11 @@ pub enum Event {
     },
     /// A plan as it was received.
     Plan {
-        /// Its text; where it is not UTF-8, as it would be shown.
+        /// Its text.
         text: Stored,
+        /// Whether that is the base64 of a text that is not UTF-8: shown any other way, it could be a plan.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        base64: bool,
     },
     /// What was decided on the plan.
     Verdict {

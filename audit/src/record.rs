@@ -129,7 +129,7 @@ mod tests {
     use crate::event::Event;
 
     fn plan(text: &str) -> Event {
-        Event::Plan { text: Stored::Inline(Value::from(text)) }
+        Event::Plan { text: Stored::Inline(Value::from(text)), base64: false }
     }
 
     #[test]

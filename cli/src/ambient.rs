@@ -1,6 +1,6 @@
 //! All ambient authority of the command line: environment, clock, files by name, terminal, signals.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, IsTerminal as _, Read as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
@@ -102,7 +102,18 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads a policy: a regular file that no stranger can write.
+/// Whether somebody else can write a file, or put another in its place: its owner, its group, or anyone.
+fn others_write(metadata: &Metadata) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    // A group of the user's own, as many systems give each user one, is nobody else; and who is root may do all of it.
+    let group_is_own = metadata.gid() == rustix::process::getegid().as_raw();
+    let owner_is_own = metadata.uid() == own || metadata.uid() == 0;
+    // In a sticky folder, such as `/tmp`, nobody puts a file in the place of another's.
+    let is_sticky = metadata.is_dir() && metadata.mode() & 0o1000 != 0;
+    !owner_is_own || (!is_sticky && (metadata.mode() & 0o002 != 0 || (metadata.mode() & 0o020 != 0 && !group_is_own)))
+}
+
+/// Reads a policy: a regular file that no stranger can write, in a folder where none can put another in its place.
 pub(crate) fn read_policy(path: &Path) -> Result<String, Error> {
     let shown = claw_policy::printable::printable(&path.to_string_lossy());
     let unreadable =
@@ -111,15 +122,25 @@ pub(crate) fn read_policy(path: &Path) -> Result<String, Error> {
     if !metadata.is_file() {
         return Err(unreadable("it is no file".to_owned()));
     }
-    // A group of the user's own, as many systems give each user one, is nobody else.
-    let group_is_own = metadata.gid() == rustix::process::getegid().as_raw();
-    if metadata.mode() & 0o002 != 0 || (metadata.mode() & 0o020 != 0 && !group_is_own) {
-        return Err(Error::policy_file(
-            "policy.permissions",
-            path,
-            format!("the policy `{shown}` can be written by others"),
-        )
-        .help(format!("run `chmod go-w {shown}`, and look at what it says now")));
+    let refused = |what: &str, help: String| {
+        Err(Error::policy_file("policy.permissions", path, format!("the policy `{shown}` {what}")).help(help))
+    };
+    if others_write(&metadata) {
+        return refused(
+            "can be written by others",
+            format!("look at what it says, make it yours, and run `chmod go-w {shown}`"),
+        );
+    }
+    // Its folder by the name that was given, and the one that the file is really in.
+    for name in [std::path::absolute(path)?, std::fs::canonicalize(path)?] {
+        if let Some(folder) = name.parent()
+            && others_write(&std::fs::metadata(folder)?)
+        {
+            return refused(
+                "is in a folder that others can write into",
+                "move it to a folder of your own, and look at what it says now".to_owned(),
+            );
+        }
     }
     let most = claw_policy::POLICY_BYTES_MAX;
     let bytes = read(path, most).map_err(|error| unreadable(error.to_string()))?;

@@ -52,15 +52,15 @@ pub(crate) fn violations_json<'v>(loaded: &Loaded, violations: &'v [Violation]) 
 
 /// Prints violations for people, each with the line of the policy that decides.
 pub(crate) fn violations(loaded: &Loaded, plan: &Path, violations: &[Violation]) {
+    let text = masked(loaded.text());
     for violation in violations {
         let title = Level::ERROR.primary_title(printable(&violation.message)).id(violation.rule);
         let mut group = Group::with_title(title);
         group = group.element(origin(plan, violation));
         if let Some(span) = violation.line.and_then(|line| line_span(loaded.text(), line)) {
             let path = printable(&loaded.file.to_string_lossy());
-            group = group.element(
-                Snippet::source(masked(loaded.text())).path(path).annotation(AnnotationKind::Primary.span(span)),
-            );
+            group =
+                group.element(Snippet::source(text.as_str()).path(path).annotation(AnnotationKind::Primary.span(span)));
         }
         if let Some(help) = &violation.help {
             group = group.element(Level::HELP.message(printable(help)));
@@ -71,13 +71,13 @@ pub(crate) fn violations(loaded: &Loaded, plan: &Path, violations: &[Violation])
 
 /// Prints what the author of a policy should look at.
 pub(crate) fn warnings(loaded: &Loaded) {
-    for (line, text) in &loaded.policy.warnings {
-        let mut group = Group::with_title(Level::WARNING.primary_title(printable(text)).id("policy.target"));
+    let text = masked(loaded.text());
+    for (line, warning) in &loaded.policy.warnings {
+        let mut group = Group::with_title(Level::WARNING.primary_title(printable(warning)).id("policy.target"));
         if let Some(span) = line_span(loaded.text(), *line) {
             let path = printable(&loaded.file.to_string_lossy());
-            group = group.element(
-                Snippet::source(masked(loaded.text())).path(path).annotation(AnnotationKind::Primary.span(span)),
-            );
+            group =
+                group.element(Snippet::source(text.as_str()).path(path).annotation(AnnotationKind::Primary.span(span)));
         }
         show(group.element(Level::HELP.message("leave that origin out of `from`, if it is not meant to steer")));
     }
@@ -85,6 +85,7 @@ pub(crate) fn warnings(loaded: &Loaded) {
 
 /// Prints what a person has to be asked.
 pub(crate) fn questions(loaded: &Loaded, questions: &[Question]) {
+    let text = masked(loaded.text());
     let mut shown = None;
     for question in questions {
         let what = match question.origins.is_empty() {
@@ -96,9 +97,8 @@ pub(crate) fn questions(loaded: &Loaded, questions: &[Question]) {
         group = group.element(Level::NOTE.message(format!("at {}, step `{}`", printable(&question.at), question.step)));
         if let Some(span) = line_span(loaded.text(), question.line) {
             let path = printable(&loaded.file.to_string_lossy());
-            group = group.element(
-                Snippet::source(masked(loaded.text())).path(path).annotation(AnnotationKind::Primary.span(span)),
-            );
+            group =
+                group.element(Snippet::source(text.as_str()).path(path).annotation(AnnotationKind::Primary.span(span)));
         }
         // What all questions of a step are about is shown once.
         let is_new = shown.replace(&question.step) != Some(&question.step);

@@ -214,7 +214,7 @@ fn decimal(text: &str) -> (bool, String, i64) {
     let exponent: i64 = exponent.parse().unwrap_or(i64::MAX / 4);
     let significant = trimmed.trim_start_matches('0');
     if significant.is_empty() {
-        return (negative, String::new(), 0);
+        return (false, String::new(), 0);
     }
     (negative, significant.to_owned(), exponent.saturating_sub(fraction).saturating_add(dropped))
 }
@@ -253,7 +253,8 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        let number = Number::from_f64(value).ok_or_else(|| E::custom("a number beyond a double"))?;
+        // There is one zero: `-0` is `0` to some readers, and on record.
+        let number = Number::from_f64(value + 0.0).ok_or_else(|| E::custom("a number beyond a double"))?;
         Ok(self.0.number(number))
     }
 

@@ -94,7 +94,7 @@ limits! {
     argument_bytes "argument-bytes" Bytes Step 65_536 268_435_456 "one argument, as JSON"
     output_bytes "output-bytes" Bytes Step 1_048_576 268_435_456 "a step's output, as JSON"
     http_bytes "http-bytes" Bytes Later 4_194_304 268_435_456 "the body of one response"
-    plan_bytes "plan-bytes" Bytes Session 1_048_576 16_777_216 "the text of a plan"
+    plan_bytes "plan-bytes" Bytes Session 1_048_576 4_194_304 "the text of a plan"
     plan_depth "plan-depth" Count Session 32 64 "nesting of a plan's JSON"
     plan_steps "plan-steps" Count Session 64 10_000 "steps of one plan"
     log "log" Bytes Session 67_108_864 4_294_967_296 "a run's record, without blobs"

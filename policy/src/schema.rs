@@ -494,7 +494,8 @@ fn to_json(value: &toml::Value) -> Result<Value, String> {
     Ok(match value {
         toml::Value::String(text) => json!(text),
         toml::Value::Integer(number) => json!(number),
-        toml::Value::Float(number) if number.is_finite() => json!(number),
+        // There is one zero, as in what is read.
+        toml::Value::Float(number) if number.is_finite() => json!(number + 0.0),
         toml::Value::Boolean(flag) => json!(flag),
         toml::Value::Array(items) => Value::Array(items.iter().map(to_json).collect::<Result<_, _>>()?),
         toml::Value::Table(table) => Value::Object(

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use claw_audit::{Event, Host, Input, Record, RecordError, Status};
 use claw_policy::{Catalogue, Document, Plan, Policy, Question, Session, Violation};
 use serde_json::Value;
@@ -81,8 +83,12 @@ impl Run {
             let message = "the session is over: an earlier plan of it could not be recorded";
             return Err(ExecuteError::Session(Violation::of_session(message).into()));
         };
-        let kept = self.record.store(Value::String(String::from_utf8_lossy(text).into_owned()))?;
-        self.record.append(&Event::Plan { text: kept })?;
+        let (kept, base64) = match std::str::from_utf8(text) {
+            Ok(text) => (text.to_owned(), false),
+            Err(_) => (STANDARD.encode(text), true),
+        };
+        let kept = self.record.store(Value::String(kept))?;
+        self.record.append(&Event::Plan { text: kept, base64 })?;
         let verdict = Plan::parse(text, &self.policy.limits)
             .and_then(|plan| self.policy.check(&session, plan, SystemTime::now()));
         self.record.append(&verdict_event(&verdict))?;

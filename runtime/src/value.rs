@@ -207,7 +207,8 @@ fn shortest(n: f32) -> f64 {
 }
 
 fn float(n: f64) -> Result<Value, ValueFault> {
-    Number::from_f64(n).map_or_else(|| fault(format!("`{n}` has no JSON")), |number| Ok(Value::Number(number)))
+    // There is one zero, here as in what is read: on record, `-0` is `0`.
+    Number::from_f64(n + 0.0).map_or_else(|| fault(format!("`{n}` has no JSON")), |number| Ok(Value::Number(number)))
 }
 
 fn name(ty: &Type) -> &'static str {

@@ -1,7 +1,7 @@
 //! Where an attack happens: folders that are granted, things that are not, another tenant, and a run that is watched.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -93,6 +93,36 @@ component = {{ path = "attack.wasm", digest = "{digest}" }}
 grants = ["in", "out"]
 "#
         ))
+    }
+
+    /// Has the built-in tools: `list` and `read` what is in `in/`, `write` into `out/`.
+    pub(crate) fn tools(&mut self) -> &mut Self {
+        self.policy(
+            r#"claw = 1
+name = "arena"
+
+[grant.in]
+dir = "in"
+access = "read"
+
+[grant.out]
+dir = "out"
+access = "write"
+accepts = ["in"]
+
+[capability.list]
+component = "builtin:list-files"
+grants = ["in"]
+
+[capability.read]
+component = "builtin:read-file"
+grants = ["in"]
+
+[capability.write]
+component = "builtin:write-file"
+grants = ["out"]
+"#,
+        )
     }
 
     /// Has this policy.
@@ -195,6 +225,8 @@ grants = ["in", "out"]
         }
         command.args(&self.arguments).env("TMPDIR", self.place.path("tmp"));
         command.envs(self.environment.iter().map(|(variable, path)| (variable, path)));
+        // What only the program's own user gave it: nothing of it is a guest's, or on record.
+        command.env("ARENA_SECRET", SECRET).stdin(File::open(self.place.path("sentinel/key")).expect("it is there"));
         command
     }
 

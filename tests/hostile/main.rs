@@ -10,28 +10,15 @@
     reason = "a test fails by panicking"
 )]
 
-mod abi;
 mod arena;
-mod binary;
-mod blocking;
-mod bombs;
 mod case;
-mod components;
 mod coverage;
-mod cpu;
 mod escapes;
-mod files;
-mod floods;
+mod groups;
 mod guests;
-mod handles;
 #[cfg(target_arch = "x86_64")]
 mod intruder;
-mod leaks;
-mod memory;
-mod operator;
 mod oracle;
-mod plans;
-mod policies;
 #[path = "../program.rs"]
 #[allow(dead_code, reason = "the whole-program tests use all of it")]
 mod program;
@@ -46,27 +33,10 @@ use arena::Arena;
 use case::Case;
 use coverage::{Coverage, Ran};
 
-/// Every group of the catalogue.
-const GROUPS: &[&[Case]] = &[
-    cpu::CASES,
-    memory::CASES,
-    handles::CASES,
-    floods::CASES,
-    abi::CASES,
-    blocking::CASES,
-    files::CASES,
-    leaks::CASES,
-    components::CASES,
-    bombs::CASES,
-    plans::CASES,
-    policies::CASES,
-    operator::CASES,
-];
-
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let coverage = Arc::new(Mutex::new(Coverage::default()));
-    let cases = GROUPS.iter().copied().flatten();
+    let cases = groups::ALL.iter().copied().flatten();
     let mut trials: Vec<Trial> = cases.map(|case| trial(*case, Arc::clone(&coverage))).collect();
     trials.extend(escapes::CANARIES.iter().map(|canary| {
         Trial::test(canary.name, || {

@@ -8,6 +8,8 @@ use std::process::Output;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use claw_audit::{Event, Stored, Verdict};
 use claw_policy::{Document, Given, Plan, Policy, Session};
 use serde_json::Value;
@@ -103,6 +105,13 @@ impl Contained {
             lacks: Some(what),
             _private: (),
         }
+    }
+
+    /// The policy of its record, and a session of it as new, for what is cheaper to try again without the program.
+    pub(crate) fn reopen(&self) -> (Arc<Policy>, Session) {
+        let record = self.document["record"].as_str().expect("a run has a record");
+        let log = read_log(Path::new(record)).expect("a record has a log");
+        reopen(Path::new(record), &log).unwrap_or_else(|error| panic!("{error}"))
     }
 }
 
@@ -281,19 +290,13 @@ fn silent(escapes: &mut Escapes, arena: &Arena, document: &Value, printed: &[&st
     }
 }
 
-/// Decides again from the record alone: its policy, its catalogue, its inputs, its plan.
-fn repeated(record: &Path, log: &str) -> Result<(), String> {
-    let events: Vec<Event> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+/// What a run began with, from the record alone: its policy, with its catalogue, and its inputs.
+fn reopen(record: &Path, log: &str) -> Result<(Arc<Policy>, Session), String> {
+    let events = events(log);
     let Some(Event::Open { policy, narrowing, catalogue, inputs, .. }) = events.first() else {
         return Err("the record does not open".to_owned());
     };
-    let text = |stored: &Stored| -> Result<String, String> {
-        match value(record, stored)? {
-            Value::String(text) => Ok(text),
-            other => Ok(other.to_string()),
-        }
-    };
-    let document = Document::parse(&text(policy)?).map_err(|error| error.to_string())?;
+    let document = Document::parse(&text(record, policy)?).map_err(|error| error.to_string())?;
     let policy = Policy::load(&document, catalogue).map_err(|errors| format!("{errors:?}"))?;
     let policy = Arc::new(if narrowing.is_none() {
         policy
@@ -302,16 +305,26 @@ fn repeated(record: &Path, log: &str) -> Result<(), String> {
     });
     let given = inputs.iter().map(|(name, input)| {
         let from_file = input.label.origin.iter().any(|origin| origin.as_str() == "file");
-        Ok((name.clone(), Given { text: text(&input.value)?, from_file }))
+        Ok((name.clone(), Given { text: text(record, &input.value)?, from_file }))
     });
     let given = given.collect::<Result<BTreeMap<_, _>, String>>()?;
     let session = Session::open(&policy, given).map_err(|violations| format!("{violations:?}"))?;
-    for pair in events.windows(2) {
-        let [Event::Plan { text: plan }, Event::Verdict { verdict, time, violations, .. }] = pair else { continue };
+    Ok((policy, session))
+}
+
+/// Decides again on each plan of the record.
+fn repeated(record: &Path, log: &str) -> Result<(), String> {
+    let (policy, session) = reopen(record, log)?;
+    for pair in events(log).windows(2) {
+        let [Event::Plan { text: plan, base64 }, Event::Verdict { verdict, time, violations, .. }] = pair else {
+            continue;
+        };
         let now = SystemTime::UNIX_EPOCH + Duration::from_millis(*time);
-        let plan = text(plan)?;
-        // A plan that is not UTF-8 is on record as it would be shown, and was refused for that.
-        let again = Plan::parse(plan.as_bytes(), &policy.limits).and_then(|plan| policy.check(&session, plan, now));
+        let mut plan = text(record, plan)?.into_bytes();
+        if *base64 {
+            plan = STANDARD.decode(plan).map_err(|error| error.to_string())?;
+        }
+        let again = Plan::parse(&plan, &policy.limits).and_then(|plan| policy.check(&session, plan, now));
         let rules: Vec<&str> = match &again {
             Ok(_) => Vec::new(),
             Err(refusal) => refusal.violations().iter().map(|violation| violation.rule).collect(),
@@ -322,6 +335,17 @@ fn repeated(record: &Path, log: &str) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn events(log: &str) -> Vec<Event> {
+    log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+fn text(record: &Path, stored: &Stored) -> Result<String, String> {
+    match value(record, stored)? {
+        Value::String(text) => Ok(text),
+        other => Ok(other.to_string()),
+    }
 }
 
 fn value(record: &Path, stored: &Stored) -> Result<Value, String> {

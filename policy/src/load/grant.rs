@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use toml::Spanned;
 
 use super::{Loading, printed};
-use crate::document::{self, Access};
+use crate::document::{self, Access, Folder};
 use crate::grant::{FolderGrant, Grant, HostGrant, Target};
 use crate::label::Label;
 use crate::name::Name;
@@ -53,6 +53,10 @@ impl Loading<'_> {
         {
             let message = "`query`, `addresses`, `ca`, `proxy` and `secret` are about hosts, and";
             self.error("policy.grant", name.span(), format!("{message} `{}` is a folder", name.get_ref()));
+        }
+        if *folder.get_ref() == Folder::Path(String::new()) {
+            let message = "`dir` is empty: write \".\" for the folder that the policy is in";
+            self.error("policy.grant", folder.span(), message);
         }
         let files = grant.files.as_ref().map(|globs| self.globs(globs));
         let mount = grant.mount.as_ref().map(|mount| {

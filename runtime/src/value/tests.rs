@@ -82,9 +82,11 @@ fn any_value(ty: &Ty) -> BoxedStrategy<Value> {
         Ty::Signed(bits) => whole(i64::MIN >> (64 - bits), (i64::MAX >> (64 - bits)) as u64),
         Ty::Unsigned(bits) => whole(0, u64::MAX >> (64 - bits)),
         Ty::Float(32) => {
-            any::<f32>().prop_filter("finite", |n| n.is_finite()).prop_map(|n| Value::from(shortest(n))).boxed()
+            any::<f32>().prop_filter("finite", |n| n.is_finite()).prop_map(|n| Value::from(shortest(n) + 0.0)).boxed()
         }
-        Ty::Float(_) => any::<f64>().prop_filter("finite", |n| n.is_finite()).prop_map(Value::from).boxed(),
+        Ty::Float(_) => {
+            any::<f64>().prop_filter("finite", |n| n.is_finite()).prop_map(|n| Value::from(n + 0.0)).boxed()
+        }
         Ty::Char => any::<char>().prop_map(|c| Value::from(c.to_string())).boxed(),
         Ty::String => any::<String>().prop_map(Value::from).boxed(),
         Ty::Bytes => prop::collection::vec(any::<u8>(), 0..9)

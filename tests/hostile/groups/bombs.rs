@@ -3,8 +3,8 @@
 use std::iter;
 use std::time::{Duration, Instant};
 
+use super::binary::{beside, component_of, exporting, importing, nested, number, section};
 use crate::arena::Arena;
-use crate::binary::{beside, component_of, exporting, importing, nested, number, section};
 use crate::case::cases;
 use crate::oracle::{Contained, Ending};
 use crate::watch::is_busy;

@@ -19,6 +19,7 @@ cases! {
     case_286_what_an_owned_worker_says_is_its_word
     case_279_keys_that_are_none
     case_287_folders_of_its_own_that_others_can_write
+    case_288_nothing_is_found_in_the_current_folder_or_taken_from_the_environment
     case_289_runs_that_share_one_home
     case_290_a_machine_that_sleeps
 }
@@ -279,4 +280,58 @@ fn case_290_a_machine_that_sleeps(arena: &mut Arena) -> Contained {
         assert!(slept);
     }
     contained.expect("two attacks")
+}
+
+fn case_288_nothing_is_found_in_the_current_folder_or_taken_from_the_environment(arena: &mut Arena) -> Contained {
+    // The folder of an untrusted repository: everything that a program could look for is there, and allows everything.
+    arena.tools().plan(json!([{ "id": "a", "capability": "write", "arguments": { "path": "a.md", "text": "x" } }]));
+    let open = arena.place.read("policy.toml");
+    for lure in [
+        "claw.toml",
+        ".claw.toml",
+        "claw.json",
+        ".claw/policy.toml",
+        ".claw/config.toml",
+        ".config/claw/policy.toml",
+        "Claw.toml",
+        "default.toml",
+        "policy.d/x.toml",
+        "--policy",
+        "--only",
+        "-",
+        "*",
+        ".env",
+        ".clawrc",
+        "wasmtime.toml",
+    ] {
+        arena.place.write(lure, &open);
+    }
+    for arguments in [
+        &["run", "--plan", "plan.json"][..],
+        &["check", "--plan", "plan.json"],
+        &["run", "--policy", "--plan", "plan.json"],
+        &["check", "--policy", "--plan", "plan.json"],
+        &["run", "--policy=", "--plan", "plan.json"],
+        &["run", "--policy", "*.toml", "--plan", "plan.json"],
+        &["run", "--policy", "policy.toml", "--plan", "*.json"],
+        &["run", "--policy", "policy.toml", "--policy", "claw.toml", "--plan", "plan.json"],
+        &["policy", "explain"],
+        &["run"],
+    ] {
+        let mut command = arena.place.command(arguments);
+        for name in ["CLAW_POLICY", "POLICY", "CLAW_CONFIG", "CLAW_HOME", "CLAW_ARGS", "CLAW_ALLOW", "CLAW_PLAN"] {
+            command.env(name, "policy.toml");
+        }
+        let ran = command.output().expect("it starts");
+        assert_eq!(ran.status.code(), Some(2), "{arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+    }
+    assert_eq!(fs::read_dir(arena.place.path("out")).expect("it is there").count(), 0, "nothing has run");
+    // The policy that is named is the one that decides, beside all of them, and an option's value is one.
+    arena.instead("[capability.write]\ncomponent = \"builtin:write-file\"\ngrants = [\"out\"]\n", "");
+    let _contained = arena.attack(Ending::Refused("capability.unknown"));
+    for arguments in [["--only", "--json"], ["--task", "--policy=claw.toml"], ["--input", "-"], ["--dir", "--"]] {
+        let _contained =
+            arena.arguments(&arguments).attack_any(&[Ending::NotLoaded("usage"), Ending::NotLoaded("task.unknown")]);
+    }
+    arena.arguments(&[]).tools().attack(Ending::Completed)
 }

@@ -5,8 +5,8 @@ use std::iter;
 
 use serde_json::json;
 
+use super::binary::nested;
 use crate::arena::Arena;
-use crate::binary::nested;
 use crate::case::cases;
 use crate::oracle::{Contained, Ending};
 

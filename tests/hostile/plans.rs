@@ -1,5 +1,0 @@
-//! Group J: plans.
-
-use crate::case::cases;
-
-cases! {}

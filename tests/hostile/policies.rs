@@ -1,5 +1,0 @@
-//! Group K: policies.
-
-use crate::case::cases;
-
-cases! {}
