@@ -20,7 +20,8 @@ use crate::watch::{orphans, watch};
 /// What must not be read: it is in files that nobody is granted, beside those that are.
 const SECRET: &str = "THE-SENTINELS-SECRET";
 
-/// What may change while an attack runs: what is granted for writing, what a run uses for itself, and what a case says.
+/// What may change while any attack runs: what is granted for writing, what a run uses for itself, and a place for what a
+/// case does itself.
 const CHANGES: &[&str] = &["out", "tmp", "home", "stage", "neighbour", "document"];
 
 /// The arena of one case. `in/` can be read, `out/` be written, and all else is none of the guest's business.
@@ -35,6 +36,7 @@ pub(crate) struct Arena {
     sentinel: BTreeMap<PathBuf, Fingerprint>,
     arguments: Vec<String>,
     environment: Vec<(&'static str, PathBuf)>,
+    changes: Vec<&'static str>,
 }
 
 /// All that can be seen of a file: kind and mode, length, times, content.
@@ -61,6 +63,7 @@ impl Arena {
             sentinel: BTreeMap::new(),
             arguments: Vec::new(),
             environment: Vec::new(),
+            changes: CHANGES.to_vec(),
         };
         arena.plan(json!([{ "id": "attack", "capability": "attack" }]));
         arena
@@ -178,6 +181,12 @@ grants = ["out"]
         self
     }
 
+    /// Lets `name` change: because the case's policy grants it, or the case changes it itself.
+    pub(crate) fn changing(&mut self, name: &'static str) -> &mut Self {
+        self.changes.push(name);
+        self
+    }
+
     /// Has a variable name a place of the arena.
     pub(crate) fn environment(&mut self, variable: &'static str, name: &str) -> &mut Self {
         self.environment.push((variable, self.place.path(name)));
@@ -275,7 +284,7 @@ grants = ["out"]
         let mut found = BTreeMap::new();
         for entry in fs::read_dir(self.place.path("")).expect("it is there") {
             let entry = entry.expect("it can be read");
-            if !CHANGES.iter().any(|name| entry.file_name() == *name) {
+            if !self.changes.iter().any(|name| entry.file_name() == *name) {
                 fingerprint(&entry.path(), &mut found);
             }
         }

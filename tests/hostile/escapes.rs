@@ -70,7 +70,7 @@ pub(crate) fn is_seen(canary: &Canary) {
     arena.component(&guests::harmless());
     arena.neighbour = arena.neighbour.copied_to(&arena.place.path("neighbour"));
     let script = format!(
-        "#!/bin/bash\narguments=(\"$@\")\n\
+        "#!/bin/bash\nulimit -c 0\n\
          run() {{ \"$CLAW\" run --policy policy.toml --plan plan.json --json 2> /dev/null; }}\n\
          record() {{ sed -n 's/.*\"record\": \"\\(.*\\)\".*/\\1/p' document; }}\n{}\n",
         canary.script

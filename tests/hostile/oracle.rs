@@ -95,6 +95,11 @@ pub(crate) struct Contained {
 }
 
 impl Contained {
+    /// A step's output.
+    pub(crate) fn output(&self, step: usize) -> &Value {
+        &self.document["steps"][step]["output"]
+    }
+
     /// No attack, for the lack of something: counted as open, and never as covered.
     pub(crate) fn lacking(what: &'static str) -> Self {
         Self {

@@ -191,7 +191,7 @@ fn case_057_arguments_that_are_too_long(arena: &mut Arena) -> Contained {
     called_with(arena, &json!({ "text": "x".repeat(512 << 10) }));
     let _contained = arena.attack(Ending::Refused("limit.argument-bytes"));
     // With the longest plan that a policy can allow, it is the argument that is too long.
-    arena.and("[limits]\nplan-bytes = \"16MiB\"");
-    called_with(arena, &json!({ "text": "x".repeat(15 << 20) }));
+    arena.and("[limits]\nplan-bytes = \"4MiB\"");
+    called_with(arena, &json!({ "text": "x".repeat(3 << 20) }));
     arena.attack(Ending::Refused("limit.argument-bytes"))
 }

@@ -69,10 +69,8 @@ fn case_129_nothing_of_the_host_is_around(arena: &mut Arena) -> Contained {
 fn case_130_no_error_tells_a_path_of_the_hosts(arena: &mut Arena) -> Contained {
     symlink("loop", arena.place.path("in/loop")).expect("links can be made");
     symlink("../sentinel/key", arena.place.path("in/away")).expect("links can be made");
-    let contained = arena
-        .settle()
-        .guest("case_130_asks_for_errors")
-        .attack_any(&[Ending::Failed("trap"), Ending::Halted("path.read-only")]);
+    let contained =
+        arena.guest("case_130_asks_for_errors").attack_any(&[Ending::Failed("trap"), Ending::Halted("path.read-only")]);
     let said = arena.place.read("out/said") + &contained.document.to_string();
     let told = said.replace(contained.document["record"].as_str().expect("a path"), "");
     for hidden in arena.hidden() {
@@ -154,7 +152,7 @@ fn case_134_a_listing_has_what_is_in_the_folder(arena: &mut Arena) -> Contained 
     arena.place.write("in/sub/inner.md", "x");
     symlink("../sentinel", arena.place.path("in/out")).expect("links can be made");
     // Naming what is above as a folder is refused, whatever comes of it.
-    let contained = arena.settle().guest("case_134_lists").attack(Ending::Completed);
+    let contained = arena.guest("case_134_lists").attack(Ending::Completed);
     let all = "[\"notes.md\", \"out\", \"sinkhole\", \"sub\"]";
     let expected = format!("/in {all}\n/in/ {all}\n/in/. {all}\n/in/sub/.. {all}\n/in/sub [\"inner.md\"]");
     assert_eq!(arena.place.read("out/found"), expected);
@@ -214,7 +212,7 @@ fn case_138_what_is_outside_is_neither_there_nor_absent(arena: &mut Arena) -> Co
     ] {
         symlink(target, arena.place.path(&format!("in/{name}"))).expect("links can be made");
     }
-    arena.settle().guest("case_138_asks_what_is_outside").attack(Ending::Completed)
+    arena.guest("case_138_asks_what_is_outside").attack(Ending::Completed)
 }
 
 fn case_140_refusals_tell_no_values(arena: &mut Arena) -> Contained {

@@ -260,7 +260,6 @@ fn a_reference_to_another_type_is_refused(arena: &mut Arena) -> Contained {
     let data = json!({ "number": 7, "none": null, "list": ["notes.md"], "object": { "path": "notes.md" }, "yes": true,
         "long": "x".repeat(70_000), "name": "notes.md" });
     arena.place.write("in/data.json", data.to_string());
-    arena.settle();
     let with = |reference: Value| {
         json!([
             { "id": "a", "capability": "read", "arguments": { "path": "data.json" } },

@@ -113,7 +113,7 @@ fn case_177_a_short_plan_cannot_make_much(arena: &mut Arena) -> Contained {
     let long = json!({ "$step": "a" });
     // Many references to one long output.
     let data: Value = json!({ "all": vec![long.clone(); 10_000] });
-    arena.settle().plan(json!([read("long.md"), step("b", "render", json!({ "template": "x", "data": data }))]));
+    arena.plan(json!([read("long.md"), step("b", "render", json!({ "template": "x", "data": data }))]));
     let contained = arena.attack(Ending::Halted("limit.argument-bytes"));
     assert!(contained.peak.parent_bytes < 128 << 20, "nothing is copied before it is counted: {:?}", contained.peak);
     // Each step twice what the one before was.
@@ -185,6 +185,7 @@ fn case_178_a_budget_cannot_be_split(arena: &mut Arena) -> Contained {
 
 fn case_181_a_check_has_no_effect_and_says_what_a_run_says(arena: &mut Arena) -> Contained {
     arena
+        .changing("made")
         .tools()
         .instead("access = \"write\"", "access = \"write\"\ncreate = true")
         .instead("dir = \"out\"", "dir = \"made/later\"");

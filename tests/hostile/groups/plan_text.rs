@@ -212,7 +212,7 @@ fn case_156_depth_is_bounded(arena: &mut Arena) -> Contained {
     arena.instead("component = \"builtin:read-file\"", "component = \"builtin:read-file\"\noutput = \"json\"");
     arena.place.write("in/deep.json", nested("[", "]", DEEP));
     arena.place.write("in/deepest.json", nested("[", "]", 100));
-    arena.settle().plan(json!([{ "id": "a", "capability": "read", "arguments": { "path": "deep.json" } }]));
+    arena.plan(json!([{ "id": "a", "capability": "read", "arguments": { "path": "deep.json" } }]));
     let _contained = arena.attack(Ending::Failed("output"));
     arena.plan(json!([{ "id": "a", "capability": "read", "arguments": { "path": "deepest.json" } }]));
     arena.attack(Ending::Completed)

@@ -106,7 +106,7 @@ fn case_164_data_is_never_read_as_a_template(arena: &mut Arena) -> Contained {
          [capability.render]\ncomponent = \"builtin:render-text\"",
     );
     let write = |id: &str, text: Value| step(id, "write", json!({ "path": format!("{id}.md"), "text": text }));
-    arena.settle().plan(json!([
+    arena.plan(json!([
         step("list", "list", json!({})),
         step("raw", "read", json!({ "path": "hostile.md" })),
         step("data", "parse", json!({ "path": "hostile.json" })),
@@ -159,7 +159,7 @@ fn case_165_a_value_from_data_is_checked_when_its_step_starts(arena: &mut Arena)
         ("link", "path.escape"),
     ] {
         arena.place.write("in/next.md", path);
-        let contained = arena.settle().plan(steps.clone()).attack(Ending::Halted(rule));
+        let contained = arena.plan(steps.clone()).attack(Ending::Halted(rule));
         assert_eq!(violations(&contained.document)[0].1, "/steps/1/arguments/path", "{path:?}");
         let started = contained.events.iter().filter(|event| event["event"] == "step").count();
         assert_eq!(started, if rule == "path.escape" { 2 } else { 1 }, "no step starts with {path:?}");
@@ -172,7 +172,7 @@ fn case_165_a_value_from_data_is_checked_when_its_step_starts(arena: &mut Arena)
         ]))
         .attack(Ending::Refused("argument.from"));
     arena.place.write("in/next.md", "notes.md");
-    arena.settle().plan(steps).attack(Ending::Completed)
+    arena.plan(steps).attack(Ending::Completed)
 }
 
 fn case_166_no_output_becomes_a_name(arena: &mut Arena) -> Contained {
@@ -224,23 +224,23 @@ fn slow(arena: &mut Arena) {
 /// looked at.
 fn case_168_what_changes_after_the_check_is_not_used(arena: &mut Arena) -> Contained {
     let changes: [(&str, fn(&Path)); 4] = [
-        ("the plan", |root| {
+        ("plan.json", |root| {
             let evil = json!([step("evil", "write", json!({ "path": "evil.md", "text": "x" }))]);
             fs::write(root.join("plan.json"), json!({ "claw": 1, "steps": evil }).to_string()).unwrap();
         }),
-        ("the policy", |root| {
+        ("policy.toml", |root| {
             let policy = fs::read_to_string(root.join("policy.toml")).unwrap();
             fs::write(root.join("policy.toml"), policy.replace("dir = \"out\"", "dir = \"sentinel\"")).unwrap();
         }),
-        ("the component", |root| fs::write(root.join("attack.wasm"), b"\0asm\x0d\0\x01\0").unwrap()),
-        ("the folder", |root| {
+        ("attack.wasm", |root| fs::write(root.join("attack.wasm"), b"\0asm\x0d\0\x01\0").unwrap()),
+        ("moved", |root| {
             fs::rename(root.join("out"), root.join("moved")).unwrap();
             symlink("sentinel", root.join("out")).unwrap();
         }),
     ];
     for (name, change) in changes {
         let mut arena = Arena::new();
-        slow(&mut arena);
+        slow(arena.changing(name));
         let (root, policy) = (arena.place.path(""), arena.place.read("policy.toml"));
         let mut changed = false;
         let contained = arena.attack_while(&[Ending::Completed], &mut |_, workers| {
@@ -250,7 +250,7 @@ fn case_168_what_changes_after_the_check_is_not_used(arena: &mut Arena) -> Conta
             }
         });
         assert!(changed, "{name} was changed while it ran");
-        let folder = if name == "the folder" { "moved" } else { "out" };
+        let folder = if name == "moved" { "moved" } else { "out" };
         assert!(root.join(folder).join("good.md").exists() && !root.join("out/evil.md").exists(), "{name}");
         let recorded = &contained.events[0]["policy"]["inline"];
         assert_eq!(recorded, &json!(policy), "{name}: what is on record is what was decided by");

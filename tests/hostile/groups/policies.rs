@@ -114,10 +114,8 @@ fn case_192_a_folder_is_no_prefix_of_its_neighbour(arena: &mut Arena) -> Contain
     symlink("../in-secret/key.md", arena.place.path("in/near")).expect("links can be made");
     symlink(arena.place.path("in-secret"), arena.place.path("in/near-folder")).expect("links can be made");
     for path in ["near", "near-folder/key.md"] {
-        let _contained = arena
-            .settle()
-            .plan(json!([step("a", "read", json!({ "path": path }))]))
-            .attack(Ending::Halted("path.escape"));
+        let _contained =
+            arena.plan(json!([step("a", "read", json!({ "path": path }))])).attack(Ending::Halted("path.escape"));
     }
     // Nor is it one the other way: a policy in `out-policies` does not forbid to write into `out`.
     let policy = arena.place.read("policy.toml").replace("dir = \"", "dir = \"../");
@@ -218,7 +216,7 @@ fn case_196_what_is_allowed_apart_is_not_allowed_together(arena: &mut Arena) -> 
     let public = "[grant.public]\ndir = \"public\"\naccess = \"write\"\n\n\
         [capability.publish]\ncomponent = \"builtin:write-file\"\ngrants = [\"public\"]\n\
         [capability.publish.argument]\npath = { format = \"path\", from = [\"any\"] }\ntext = { from = [\"any\"] }\n";
-    arena.tools().and(public);
+    arena.changing("public").tools().and(public);
     let read = |id: &str| step(id, "read", json!({ "path": "notes.md" }));
     for (text, path) in [(json!({ "$step": "a" }), json!("x.md")), (json!("x"), json!({ "$step": "a" }))] {
         arena.plan(json!([read("a"), step("b", "publish", json!({ "path": path, "text": text }))]));
@@ -304,7 +302,7 @@ fn case_197_nothing_allows_everything(arena: &mut Arena) -> Contained {
 
 /// A check, a run, a policy's own test, and the record, over every attack of an example: they say the same.
 fn case_198_what_is_explained_is_what_is_decided(arena: &mut Arena) -> Contained {
-    copy(&repository().join("examples/meeting-notes"), &arena.place.path(""));
+    copy(&repository().join("examples/meeting-notes"), &arena.changing("public").place.path(""));
     let policy = arena.place.read("policy.toml");
     let mut attacks: Vec<String> = fs::read_dir(arena.place.path("attacks"))
         .expect("the attacks are there")

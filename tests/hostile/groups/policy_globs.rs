@@ -92,19 +92,19 @@ fn case_191_globs_match_parts_and_not_more(arena: &mut Arena) -> Contained {
     }
     assert!((400..4_000).contains(&allowed), "{allowed}: some match, and most do not");
     arena.place.write("in/names", names);
-    arena.settle().guest("case_191_writes_each_name").instead("\"in\", \"out\"", &format!("\"in\"{held}"));
+    arena.guest("case_191_writes_each_name").instead("\"in\", \"out\"", &format!("\"in\"{held}"));
     arena.and(&format!("{grants}[limits]\nfiles = 100_000"));
     let contained = arena.attack(Ending::Completed);
     let written: usize = GLOBS.iter().enumerate().map(|(index, _)| files(arena, &format!("out/g{index}"))).sum();
     assert_eq!(written, allowed, "what was not allowed is not there either");
     // No glob at all allows nothing, and one that is none does not load.
     arena.place.write("in/names", "-/out/a.md\n-/out/*\n");
-    arena.settle().guest("case_191_writes_each_name").instead("accepts = [\"in\"]", "accepts = [\"in\"]\nfiles = []");
+    arena.guest("case_191_writes_each_name").instead("accepts = [\"in\"]", "accepts = [\"in\"]\nfiles = []");
     let _contained = arena.attack(Ending::Completed);
     // Any one of several will do.
     fs::create_dir(arena.place.path("out/c")).expect("folders can be made");
     arena.place.write("in/names", "+/out/b.md\n+/out/cx.md\n-/out/c/.md\n-/out/c.md\n-/out/{a,b}.md\n");
-    arena.settle().guest("case_191_writes_each_name");
+    arena.guest("case_191_writes_each_name");
     arena.instead("accepts = [\"in\"]", "accepts = [\"in\"]\nfiles = [\"{a,b}.md\", \"c?.md\"]");
     let _contained = arena.attack(Ending::Completed);
     for glob in ["[", "[a", "{a", "{a,{b}", "[z-a]", "a\\"] {

@@ -150,7 +150,7 @@ calls = { read = 1 }
 fn case_188_a_key_that_is_not_known_or_not_of_its_type_is_an_error(arena: &mut Arena) -> Contained {
     arena.policy(RICH).plan(json!([{ "id": "a", "capability": "read", "arguments": { "path": "data.json" } }]));
     arena.place.write("in/data.json", "{}");
-    let contained = arena.settle().attack(Ending::Completed);
+    let contained = arena.attack(Ending::Completed);
     let catalogue: Catalogue =
         serde_json::from_value(contained.events[0]["catalogue"].clone()).expect("it is on record");
     assert!(Policy::parse(RICH, &catalogue).is_ok());
