@@ -1,6 +1,8 @@
 //! A worker process, from the parent's side: started, given descriptors, asked, and killed at the deadline.
 
 mod channel;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod protocol;
 mod serve;
 mod wall;
