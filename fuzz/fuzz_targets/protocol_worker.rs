@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use claw_fuzz::{frame, stream};
+use claw_fuzz::{BYTES_AT_ONCE, frame, stream};
 use claw_runtime::engine::{Allocation, engine};
 use claw_runtime::fuzzing::requests;
 use libfuzzer_sys::fuzz_target;
@@ -16,8 +16,9 @@ static HALF: LazyLock<Vec<u8>> = LazyLock::new(|| {
 
 fuzz_target!(|input: &[u8]| {
     let Some((size, sent)) = stream(input) else { return };
-    let heard = requests(&sent.chunks(size).collect::<Vec<_>>(), &HALF).expect("a socket");
-    assert_eq!(requests(&[&sent], &HALF).expect("a socket"), heard, "pieces do not matter");
+    let (heard, held) = requests(&sent.chunks(size).collect::<Vec<_>>(), &HALF).expect("a socket");
+    assert!(held <= 2 * (sent.len() + BYTES_AT_ONCE), "{held}");
+    assert_eq!(requests(&[&sent], &HALF).expect("a socket").0, heard, "pieces do not matter");
     let again: Vec<u8> = heard.messages.iter().flat_map(|(request, along)| frame(request.as_bytes(), along)).collect();
-    assert_eq!(requests(&[&again], &HALF).expect("a socket").messages, heard.messages, "a request is what it says");
+    assert_eq!(requests(&[&again], &HALF).expect("a socket").0.messages, heard.messages, "a request is what it says");
 });

@@ -12,6 +12,9 @@ use claw_runtime::{Folders, Places};
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, Resolve};
 
+/// What an end of the worker's socket sets aside at once for what is still to come, at most.
+pub const BYTES_AT_ONCE: usize = 1 << 20;
+
 /// A folder of `examples/`.
 pub struct Example {
     pub name: &'static str,

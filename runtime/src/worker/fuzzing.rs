@@ -29,32 +29,32 @@ pub(crate) fn globs(patterns: &[String]) -> Result<Option<GlobSet>, globset::Err
     serve::globs(Some(patterns))
 }
 
-/// What the parent makes of a worker's `pieces`.
+/// What the parent makes of a worker's `pieces`, and the most bytes that it has set aside for them.
 ///
 /// # Errors
 /// When there is no socket.
-pub fn replies(pieces: &[&[u8]]) -> io::Result<Heard> {
+pub fn replies(pieces: &[&[u8]]) -> io::Result<(Heard, usize)> {
     let mut said = Vec::new();
-    let mut heard = hear(pieces, REPORT_BYTES_MAX, |received: Received<Reply>| match received.message {
+    let (mut heard, held) = hear(pieces, REPORT_BYTES_MAX, |received: Received<Reply>| match received.message {
         Reply::Ended(ended) => said.extend(ended.result.err().map(|failure| failure.to_string())),
         Reply::Enclosed(wall) => said.extend(wall.missing().into_iter().map(str::to_owned)),
         _ => {}
     })?;
     heard.said = said;
-    Ok(heard)
+    Ok((heard, held))
 }
 
-/// What a worker makes of its parent's `pieces`.
+/// What a worker makes of its parent's `pieces`, and the most bytes that it has set aside for them.
 ///
 /// What would change this process is not done: it compiles nothing, encloses itself without a wall, and what it loads is
 /// `artefact` in the place of what came, since the parent vouches for native code.
 ///
 /// # Errors
 /// When there is no socket.
-pub fn requests(pieces: &[&[u8]], artefact: &[u8]) -> io::Result<Heard> {
+pub fn requests(pieces: &[&[u8]], artefact: &[u8]) -> io::Result<(Heard, usize)> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let (mut stage, mut said) = (Some(Stage::New), Vec::new());
-    let mut heard = hear(pieces, REQUEST_BYTES_MAX, |mut received: Received<Request>| {
+    let (mut heard, held) = hear(pieces, REQUEST_BYTES_MAX, |mut received: Received<Request>| {
         let Some(before) = stage.take() else { return };
         match (&received.message, before) {
             (Request::Compile { .. }, before) => stage = Some(before),
@@ -73,19 +73,21 @@ pub fn requests(pieces: &[&[u8]], artefact: &[u8]) -> io::Result<Heard> {
         }
     })?;
     heard.said = said;
-    Ok(heard)
+    Ok((heard, held))
 }
 
 /// Sends each piece when all before it has been read, and closes the socket after the last.
-fn hear<M>(pieces: &[&[u8]], bytes_max: u64, mut take: impl FnMut(Received<M>)) -> io::Result<Heard>
+fn hear<M>(pieces: &[&[u8]], bytes_max: u64, mut take: impl FnMut(Received<M>)) -> io::Result<(Heard, usize)>
 where
     M: Serialize + DeserializeOwned,
 {
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     let (mut channel, mut theirs, mut pieces) = (Channel::new(ours, bytes_max), Some(theirs), pieces.iter());
-    let mut messages = Vec::new();
+    let (mut messages, mut held) = (Vec::new(), 0);
     loop {
-        match channel.receive::<M>(Wait { until: Some(Instant::now()), interrupt: None }) {
+        let received = channel.receive::<M>(Wait { until: Some(Instant::now()), interrupt: None });
+        held = held.max(channel.set_aside());
+        match received {
             Ok(received) => {
                 messages.push((serde_json::to_string(&received.message)?, received.payload.clone()));
                 take(received);
@@ -94,7 +96,7 @@ where
                 (Some(piece), Some(socket)) => drop(rustix::io::write(socket, piece)?),
                 _ => theirs = None,
             },
-            Err(error) => return Ok(Heard { messages, said: Vec::new(), end: error.to_string() }),
+            Err(error) => return Ok((Heard { messages, said: Vec::new(), end: error.to_string() }, held)),
         }
     }
 }
