@@ -18,6 +18,10 @@ const TYPE_PARTS_MAX: usize = 1_000;
 /// # Errors
 /// What is no component, in words.
 pub(crate) fn read(bytes: &[u8], digest: String) -> Result<Component, String> {
+    // Decoding sets aside what a section announces, up to 4 GiB. So first, that every section is there.
+    for section in wasmparser::Parser::new(0).parse_all(bytes) {
+        section.map_err(|error| format!("this is no component: {error}"))?;
+    }
     let (resolve, world) = match decode(bytes) {
         Ok(DecodedWasm::Component(resolve, world)) => (resolve, world),
         Ok(DecodedWasm::WitPackage(..)) => return Err("this is a WIT package, and no component".to_owned()),
@@ -228,6 +232,23 @@ mod tests {
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
         let bytes = ComponentEncoder::default().module(&module).unwrap().encode().unwrap();
         read(&bytes, "sha256:t".to_owned()).unwrap().functions.remove(0).signature
+    }
+
+    /// The most memory that this process ever held, in KiB.
+    fn most_held() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    #[test]
+    fn a_section_that_is_announced_and_not_there_takes_no_memory() {
+        // A component's header, and a section of 2 GiB.
+        let bytes = [b"\0asm\x0d\0\x01\0".as_slice(), &[8, 0xff, 0xff, 0xff, 0xff, 0x07]].concat();
+        let before = most_held();
+        let refused = read(&bytes, "sha256:t".to_owned());
+        assert!(refused.is_err_and(|why| why.starts_with("this is no component: unexpected end-of-file")));
+        assert!(most_held() - before < 1 << 20, "{} KiB", most_held() - before);
     }
 
     #[test]
