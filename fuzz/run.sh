@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs every target for some seconds, as many at once as there are cores, and shows what its corpus reaches of its module.
-# With `keep`, what reaches more goes into the corpus. Fails on a crash, and where a corpus reaches under half.
+# Runs every target for some seconds, as many at once as there are cores, and shows what its corpus reaches of its
+# module. With `keep`, what reaches more goes into the corpus. Fails on a crash, and where a corpus reaches under half.
 set -eu
 seconds=${1:?usage: fuzz/run.sh SECONDS [keep]}
 keep=${2:-}
@@ -18,9 +18,10 @@ RUSTC_WRAPPER=$root/fuzz/rustc.sh "${CARGO:-cargo}" build --locked --target-dir 
 cat >"$work/run" <<'END'
 mkdir -p "$work/$1" "artifacts/$1"
 dictionary=$(ls "dictionaries/$1" 2>/dev/null || true)
-TMPDIR=$work LLVM_PROFILE_FILE=$work/unused "$built/debug/$1" "$work/$1" "corpus/$1" ${dictionary:+-dict="$dictionary"} \
-    -max_len="$2" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-    -artifact_prefix="artifacts/$1/" >"$work/$1.log" 2>&1 || touch "$work/$1.crashed"
+export TMPDIR="$work" LLVM_PROFILE_FILE="$work/unused"
+"$built/debug/$1" "$work/$1" "corpus/$1" ${dictionary:+-dict="$dictionary"} -max_len="$2" \
+    -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="artifacts/$1/" \
+    >"$work/$1.log" 2>&1 || touch "$work/$1.crashed"
 END
 export work built seconds
 grep -v '^#' targets | awk '{ print $1, $2 }' | xargs -P "$(nproc)" -L 1 sh "$work/run"
@@ -34,9 +35,11 @@ while read -r name _ sources; do
     fi
     new=$(ls "$work/$name" | wc -l)
     if [ "$keep" = keep ]; then
-        "$built/debug/$name" -merge=1 "corpus/$name" "$work/$name" >"$work/merge.log" 2>&1
+        "$built/debug/$name" -merge=1 -use_counters=0 "corpus/$name" "$work/$name" \
+            >"$work/merge.log" 2>&1
     fi
-    LLVM_PROFILE_FILE=$work/raw "$built/debug/$name" -runs=0 "corpus/$name" >"$work/cover.log" 2>&1 || failed="$failed $name"
+    LLVM_PROFILE_FILE=$work/raw "$built/debug/$name" -runs=0 "corpus/$name" >"$work/cover.log" 2>&1 ||
+        failed="$failed $name"
     "$tools/llvm-profdata" merge "$work/raw" -o "$work/profile"
     # shellcheck disable=SC2086 # The sources are words.
     "$tools/llvm-cov" report "$built/debug/$name" -instr-profile="$work/profile" $(printf "$root/%s " $sources) \

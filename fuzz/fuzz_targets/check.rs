@@ -9,7 +9,8 @@ use claw_policy::{Execution, Plan, Policy, Refusal, Session, ValidatedPlan, fuzz
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
-// The example's name, and plans of one session, each after a line `---`. The last line of each is what its steps put out.
+// The example's name, and plans of one session with a line `---` between them. The last line of each is what its steps
+// put out.
 fuzz_target!(|input: &[u8]| {
     let Some((name, plans)) = first_line(input) else { return };
     let Some(example) = EXAMPLES.iter().find(|example| example.name == name) else { return };

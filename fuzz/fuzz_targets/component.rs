@@ -6,7 +6,7 @@ use claw_policy::types::Type;
 use claw_runtime::fuzzing::signature;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| {
+fuzz_target!(init: survive_what_is_caught(), |bytes: &[u8]| {
     let read = signature(bytes);
     assert_eq!(read, signature(bytes));
     let component = match read {
@@ -27,6 +27,11 @@ fuzz_target!(|bytes: &[u8]| {
     let kept = serde_json::to_string(&component).expect("it is data");
     assert_eq!(serde_json::from_str::<Component>(&kept).expect("the cache reads what it keeps"), component);
 });
+
+/// Lets a panic be caught by what expects it, here as in the worker; libFuzzer would have none.
+fn survive_what_is_caught() {
+    std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
+}
 
 fn depth(ty: &Type) -> usize {
     let deepest = match ty {

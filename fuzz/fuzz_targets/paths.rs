@@ -27,7 +27,9 @@ fuzz_target!(|input: &[u8]| {
     let (Some(path), Ok(Some(globs))) = (joined, globs(&[pattern.to_owned()])) else { return };
     assert!(path.split('/').all(|name| !matches!(name, "." | "..")) && !path.starts_with('/'));
     assert_eq!(hidden(&path), path.contains("/.") || path.starts_with('.'));
-    if is_plain(pattern) && path.is_ascii() && !path.is_empty() {
+    // The slow reading tries every way.
+    let is_short = path.len() <= 64 && pattern.matches('*').count() <= 6;
+    if is_plain(pattern) && is_short && path.is_ascii() && !path.is_empty() {
         let names: Vec<&str> = path.split('/').collect();
         let parts: Vec<&str> = pattern.split('/').collect();
         assert_eq!(globs.is_match(&path), matches(&parts, &names), "{pattern:?} and {path:?}");

@@ -1,4 +1,4 @@
-//! Whatever a worker sends, in whatever pieces, is a reply or an error to the parent, and takes no more memory than it is.
+//! Whatever a worker sends, in whatever pieces, is a reply or an error to the parent, in memory bounded by what it is.
 #![no_main]
 
 use claw_fuzz::{BYTES_AT_ONCE, frame, stream};

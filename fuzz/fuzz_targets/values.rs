@@ -46,8 +46,8 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(value_again, value);
 });
 
-/// Whether two texts say the same: a field that is left out is null, `1.0` of a float may be written `1`, and a single has
-/// no more digits than it can hold.
+/// Whether two texts say the same: a field that is left out is null, `1.0` of a float may be written `1`, and a single
+/// has no more digits than it can hold.
 fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) if one.is_f64() || other.is_f64() => {

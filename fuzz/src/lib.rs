@@ -80,8 +80,8 @@ pub fn first_line(input: &[u8]) -> Option<(&str, &[u8])> {
 
 /// What one end of the worker's socket sends, and how many bytes of it at once.
 ///
-/// The first line is the number; each other line is a message, with what comes along after a tab, and is put into a frame.
-/// A line that starts with `!` is sent as it is.
+/// The first line is the number; each other line is a message, with what comes along after a tab, and is put into a
+/// frame. A line that starts with `!` is sent as it is.
 pub fn stream(input: &[u8]) -> Option<(usize, Vec<u8>)> {
     let (size, lines) = first_line(input)?;
     let mut sent = Vec::new();
