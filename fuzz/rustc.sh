@@ -1,5 +1,5 @@
 #!/bin/sh
-# Cargo calls this with rustc's command line: claw and the targets, and nothing that they depend on, count what they run.
+# Cargo calls this with rustc's command line: claw and the targets, and nothing that they need, count what they run.
 case " $* " in
 *" --crate-name claw_policy "* | *" --crate-name claw_audit "* | *" --crate-name claw_runtime "* | *" fuzz_targets/"*)
     exec "$@" --cfg fuzzing -Cinstrument-coverage -Cpasses=sancov-module \
