@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test bench guests setup build
+.PHONY: demo test fuzz fuzz-short bench guests setup build
 
 ## demo: build claw, run an example on its real files, and show what is refused
 demo: build
@@ -12,12 +12,28 @@ build: setup
 	@echo "building claw, its sandbox and its built-in components; the first time takes some 5 to 10 minutes on 2 cores"
 	$(CARGO) build --release --locked
 
-## test: every test, from unit to whole program
+## test: every test, from unit to whole program, a minute of fuzzing for each target, and the hostile cases, counted
 test: setup guests
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets --test hostile --locked -- --deny warnings
+	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
+	$(CARGO) clippy --workspace --test hostile --locked -- --deny warnings
 	$(CARGO) test --workspace --locked
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
+	RUSTC_WRAPPER=$(CURDIR)/fuzz/rustc.sh $(CARGO) clippy --manifest-path fuzz/Cargo.toml \
+		--target-dir $${CARGO_TARGET_DIR:-target} --all-targets --locked -- --deny warnings
+	@$(MAKE) --no-print-directory fuzz-short
 	$(CARGO) test --workspace --locked --test hostile
+
+## fuzz-short: a minute of fuzzing for each target, and what its corpus reaches: see fuzz/README.md
+fuzz-short: setup
+	@rustup component add llvm-tools
+	@fuzz/run.sh 60
+
+## fuzz: the same for MINUTES each, and what reaches more goes into the corpus
+MINUTES ?= 30
+fuzz: setup
+	@rustup component add llvm-tools
+	@fuzz/run.sh $$(($(MINUTES) * 60)) keep
 
 ## bench: what claw costs, each figure beside its floor
 bench: setup

@@ -1,6 +1,5 @@
 //! The canonical form of JSON (RFC 8785): one byte form for one value.
 
-use serde::Serialize;
 use serde_json::{Error, Number, Value};
 
 /// Integers up to here are written digit by digit; those beyond are rounded, since JSON's numbers are doubles.
@@ -13,11 +12,7 @@ const EXACT_INTEGER_MAX: u64 = 1 << 53;
 ///
 /// # Errors
 /// What has no JSON.
-pub(crate) fn write(value: &impl Serialize, out: &mut Vec<u8>) -> Result<(), Error> {
-    write_value(&serde_json::to_value(value)?, out)
-}
-
-fn write_value(value: &Value, out: &mut Vec<u8>) -> Result<(), Error> {
+pub(crate) fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), Error> {
     match value {
         Value::Null => out.extend(b"null"),
         Value::Bool(true) => out.extend(b"true"),
@@ -31,7 +26,7 @@ fn write_value(value: &Value, out: &mut Vec<u8>) -> Result<(), Error> {
                 if index > 0 {
                     out.push(b',');
                 }
-                write_value(item, out)?;
+                write(item, out)?;
             }
             out.push(b']');
         }
@@ -46,7 +41,7 @@ fn write_value(value: &Value, out: &mut Vec<u8>) -> Result<(), Error> {
                 }
                 serde_json::to_writer(&mut *out, key)?;
                 out.push(b':');
-                write_value(field, out)?;
+                write(field, out)?;
             }
             out.push(b'}');
         }

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use claw_policy::types::EXACT_INTEGER_MAX;
 use serde_json::Value;
 
 use crate::blobs::Blobs;
@@ -76,8 +77,10 @@ impl Record {
     /// When the log has reached its limit.
     pub fn append(&mut self, event: &Event) -> Result<(), RecordError> {
         let start = self.pending.len();
+        let mut event_json = serde_json::to_value(event).map_err(RecordError::Encoding)?;
+        bound_counts(&mut event_json);
         // RFC 8785: one byte form for one event. It would round integers beyond 2^53, so `Blobs::store` has made them strings.
-        canonical::write(event, &mut self.pending).map_err(RecordError::Encoding)?;
+        canonical::write(&event_json, &mut self.pending).map_err(RecordError::Encoding)?;
         self.pending.push(b'\n');
         let length = (self.pending.len() - start) as u64;
         // What a guest can make many of is bounded; what was decided, and how it ended, always fits.
@@ -120,6 +123,19 @@ impl Record {
         self.append(&Event::Seal { status, time })?;
         self.sync()?;
         Ok(std::mem::take(&mut self.folder))
+    }
+}
+
+/// Makes counts beyond what a JSON number carries exactly that number. They are a worker's word, which could else write a
+/// line that is no event to who reads it.
+fn bound_counts(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.as_u64().is_some_and(|count| count > EXACT_INTEGER_MAX) => {
+            *value = EXACT_INTEGER_MAX.into();
+        }
+        Value::Array(items) => items.iter_mut().for_each(bound_counts),
+        Value::Object(fields) => fields.values_mut().for_each(bound_counts),
+        _ => {}
     }
 }
 
@@ -173,6 +189,22 @@ mod tests {
         record.append(&plan(&"x".repeat(200))).unwrap();
         record.seal(Status::Halted, 0).unwrap();
         assert_eq!(fs::read_to_string(runs.path().join("a").join(LOG)).unwrap().lines().count(), 2);
+    }
+
+    #[test]
+    fn a_count_that_a_worker_made_up_leaves_a_line_that_can_be_read() {
+        let runs = tempfile::tempdir().unwrap();
+        let mut record = Record::create(runs.path(), "a", 1 << 20).unwrap();
+        let reason = crate::FailureReason { kind: "trap".to_owned(), message: String::new() };
+        let usage = |fuel| crate::Usage { fuel, ..Default::default() };
+        for fuel in [7, EXACT_INTEGER_MAX, EXACT_INTEGER_MAX + 1, u64::MAX] {
+            let failed = |fuel| Event::Failed { step: "a".to_owned(), reason: reason.clone(), usage: usage(fuel) };
+            record.append(&failed(fuel)).unwrap();
+            record.write().unwrap();
+            let log = fs::read_to_string(record.folder().join(LOG)).unwrap();
+            let event: Event = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+            assert_eq!(event, failed(fuel.min(EXACT_INTEGER_MAX)));
+        }
     }
 
     #[test]

@@ -11,6 +11,8 @@ mod endorsement;
 mod execution;
 pub mod fault;
 pub mod flow;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod grant;
 pub mod json;
 pub mod label;

@@ -8,6 +8,8 @@ mod ending;
 pub mod engine;
 pub mod execute;
 pub mod folders;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod host;
 mod recording;
 pub mod run;

@@ -21,7 +21,13 @@ const SIGNATURE_BYTES_MAX: usize = 1 << 20;
 /// # Errors
 /// What is no component, in words.
 pub(crate) fn read(bytes: &[u8], digest: String) -> Result<Component, String> {
-    let (resolve, world) = match decode(bytes) {
+    // Decoding sets aside what a section announces, up to 4 GiB. So first, that every section is there.
+    for section in wasmparser::Parser::new(0).parse_all(bytes) {
+        section.map_err(|error| format!("this is no component: {error}"))?;
+    }
+    // The decoder panics on some names that are valid, such as a function's that is an interface's (wit-parser 0.254.2).
+    let decoded = std::panic::catch_unwind(|| decode(bytes));
+    let (resolve, world) = match decoded.map_err(|_| "the component has names that cannot be read")? {
         Ok(DecodedWasm::Component(resolve, world)) => (resolve, world),
         Ok(DecodedWasm::WitPackage(..)) => return Err("this is a WIT package, and no component".to_owned()),
         Err(error) => return Err(format!("this is no component: {}", error.root_cause())),
@@ -236,6 +242,36 @@ mod tests {
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
         let bytes = ComponentEncoder::default().module(&module).unwrap().encode().unwrap();
         read(&bytes, "sha256:t".to_owned()).unwrap().functions.remove(0).signature
+    }
+
+    /// The most memory that this process ever held, in KiB.
+    fn most_held() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    #[test]
+    fn a_section_that_is_announced_and_not_there_takes_no_memory() {
+        // A component's header, and a section of 2 GiB.
+        let bytes = [b"\0asm\x0d\0\x01\0".as_slice(), &[8, 0xff, 0xff, 0xff, 0xff, 0x07]].concat();
+        let before = most_held();
+        let refused = read(&bytes, "sha256:t".to_owned());
+        assert!(refused.is_err_and(|why| why.starts_with("this is no component: unexpected end-of-file")));
+        assert!(most_held() - before < 1 << 20, "{} KiB", most_held() - before);
+    }
+
+    #[test]
+    fn a_function_with_an_interfaces_name_is_refused() {
+        let bytes = wat::parse_str(
+            r#"(component
+                (core module $module (func (export "f")))
+                (core instance $instance (instantiate $module))
+                (func $f (canon lift (core func $instance "f")))
+                (export "t:t/i" (func $f)))"#,
+        );
+        let refused = read(&bytes.unwrap(), "sha256:t".to_owned());
+        assert_eq!(refused, Err("the component has names that cannot be read".to_owned()));
     }
 
     #[test]

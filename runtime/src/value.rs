@@ -114,7 +114,8 @@ fn side(value: &Value, ty: Option<Type>) -> Result<Option<Box<Val>>, ValueFault>
 fn integer<N: TryFrom<i128>>(value: &Value) -> Result<N, ValueFault> {
     let wide: i128 = match value {
         Value::Number(number) => number.as_i64().map(i128::from).or(number.as_u64().map(i128::from)),
-        Value::String(text) => text.parse().ok(),
+        // One spelling: no sign `+`, no leading zeros.
+        Value::String(text) => text.parse().ok().filter(|wide: &i128| wide.to_string() == *text),
         _ => None,
     }
     .ok_or_else(|| ValueFault("an integer is wanted".to_owned()))?;

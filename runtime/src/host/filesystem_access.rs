@@ -7,7 +7,8 @@ use wasmtime_wasi::filesystem::{Descriptor, Dir};
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 use wasmtime_wasi::p2::{FsError, FsResult};
 
-use super::place::{Denied, Held, PATH_BYTES_MAX, Place, Rule, join};
+use super::path::{PATH_BYTES_MAX, join};
+use super::place::{Denied, Held, Place, Rule};
 use super::stop::Stop;
 use super::tape::{Asked, Outcome};
 use super::{Granted, Host};

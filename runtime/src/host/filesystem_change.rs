@@ -14,7 +14,8 @@ use wasmtime_wasi::p2::{DynOutputStream, FsResult};
 
 use super::filesystem_list::failed;
 use super::filesystem_open::{is_missing, parent};
-use super::place::{PATH_BYTES_MAX, Place, Rule, hidden, join};
+use super::path::{PATH_BYTES_MAX, hidden, join};
+use super::place::{Place, Rule};
 use super::walk::{End, Walked, walk};
 use super::{Host, same};
 

@@ -70,7 +70,7 @@ impl Host {
             true => walk(&dir.dir, &place.path, path),
             false => Walked::Link,
         };
-        let inside = super::place::join(&place.path, path).unwrap_or_default();
+        let inside = super::path::join(&place.path, path).unwrap_or_default();
         let (opened, through_link, inside) = match walked {
             Walked::To(mut end) => match self.open_end(&dir, place, path, &mut end, how).await? {
                 Some(opened) => (opened, false, end.path),

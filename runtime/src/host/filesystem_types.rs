@@ -11,7 +11,7 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 };
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult, IoError, ReaddirIterator};
 
-use super::place::PATH_BYTES_MAX;
+use super::path::PATH_BYTES_MAX;
 use super::{Host, same};
 
 macro_rules! descriptor {

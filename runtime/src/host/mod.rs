@@ -15,6 +15,7 @@ mod io_error;
 mod io_poll;
 mod io_streams;
 mod meter;
+pub(crate) mod path;
 mod place;
 mod random;
 mod sockets;

@@ -228,6 +228,15 @@ proptest! {
 }
 
 #[test]
+fn an_integer_in_a_string_has_one_spelling() {
+    assert!(to_val(&json!("-9007199254740993"), &Type::S64).is_ok());
+    for text in ["09240924740740991", "+9007199254740993", "-09007199254740993", "9007199254740993 "] {
+        assert!(to_val(&json!(text), &Type::S64).is_err(), "{text}");
+        assert!(to_val(&json!(text), &Type::U64).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn what_has_no_json_is_an_error() {
     for (val, ty) in [
         (Val::Float64(f64::NAN), Type::Float64),

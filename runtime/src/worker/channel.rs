@@ -151,6 +151,10 @@ impl Channel {
             self.read.resize(held + (bytes - held).clamp(READ_BYTES_MIN, READ_BYTES_MAX), 0);
             let received = self.read_some(held);
             self.read.truncate(held + received.as_ref().copied().unwrap_or(0));
+            // No message has more; an end that goes on sending them would use up all that a process may hold.
+            if self.descriptors.len() > DESCRIPTORS_MAX {
+                return Err(ChannelError::Malformed);
+            }
             match received {
                 Ok(0) => return Err(ChannelError::Closed),
                 Ok(_) | Err(Errno::INTR) => {}
@@ -158,6 +162,12 @@ impl Channel {
             }
         }
         Ok(())
+    }
+
+    /// The bytes that are set aside for what is being received.
+    #[cfg(fuzzing)]
+    pub(super) fn set_aside(&self) -> usize {
+        self.read.capacity()
     }
 
     fn read_some(&mut self, held: usize) -> Result<usize, Errno> {
@@ -202,4 +212,31 @@ fn header(bytes: &[u8], bytes_max: u64) -> Option<(usize, usize)> {
         return None;
     }
     Some((usize::try_from(message).ok()?, usize::try_from(payload).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd as _;
+    use std::time::Duration;
+
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    use super::*;
+
+    #[test]
+    fn an_end_that_sends_descriptors_without_end_is_not_listened_to() {
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        let (mut ours, theirs) = (Channel::new(ours, 1 << 20), Channel::new(theirs, 1 << 20));
+        let soon = Wait { until: Some(Instant::now() + Duration::from_secs(5)), interrupt: None };
+        // A message that is announced and never whole, with 64 descriptors beside each of its bytes.
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
+        let descriptors = vec![theirs.socket.as_fd(); DESCRIPTORS_MAX];
+        for byte in [0, 0, 0, 0, 0, 0, 1, 0] {
+            let mut ancillary = SendAncillaryBuffer::new(&mut space);
+            assert!(ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)));
+            sendmsg(&theirs.socket, &[IoSlice::new(&[byte])], &mut ancillary, SendFlags::empty()).unwrap();
+        }
+        assert!(matches!(ours.receive::<()>(soon), Err(ChannelError::Malformed)));
+        assert!(ours.descriptors.len() <= 2 * DESCRIPTORS_MAX, "{}", ours.descriptors.len());
+    }
 }

@@ -2,6 +2,8 @@
 
 mod channel;
 mod effort;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod protocol;
 mod serve;
 mod wall;

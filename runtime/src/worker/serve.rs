@@ -7,6 +7,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use rustix::process::{Resource, Signal, set_parent_process_death_signal};
+use tokio::runtime::{self, Runtime};
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, Val, types};
@@ -20,7 +21,7 @@ use crate::host::{self, Folder, Host, Settings, Stop};
 use crate::{artefact, signature, value};
 
 /// The most bytes of one message from the parent: a component or its artefact.
-const REQUEST_BYTES_MAX: u64 = 1 << 30;
+pub(super) const REQUEST_BYTES_MAX: u64 = 1 << 30;
 /// A worker waits for its parent, and ends with it.
 const FOREVER: Wait<'static> = Wait { until: None, interrupt: None };
 
@@ -34,7 +35,7 @@ pub fn serve(socket: OwnedFd) -> Result<(), Box<dyn std::error::Error>> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     wall::limit(Resource::Core, 0)?;
     let mut channel = Channel::new(socket, REQUEST_BYTES_MAX);
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let runtime = runtime::Builder::new_current_thread().build()?;
     let mut stage = Stage::New;
     loop {
         let received = match channel.receive(FOREVER) {
@@ -42,48 +43,62 @@ pub fn serve(socket: OwnedFd) -> Result<(), Box<dyn std::error::Error>> {
             Err(ChannelError::Closed) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        let Received { message, payload, descriptors } = received;
-        let nothing = Vec::new();
-        let (next, reply, payload) = match (message, stage) {
-            (Request::Compile { digest }, Stage::New) => {
-                let (reply, artefact) = compile(&payload, digest)?;
-                (Stage::New, reply, artefact)
-            }
-            (Request::Open { allocation }, Stage::New) => {
-                (Stage::Loading(Worker::new(allocation, descriptors)?), Reply::Ready, nothing)
-            }
-            (Request::Load { digest }, Stage::Loading(mut worker)) => {
-                let reply = worker.load(digest, &payload);
-                (Stage::Loading(worker), reply, nothing)
-            }
-            (Request::Prepare(preparation), Stage::Loading(mut worker)) => {
-                let reply = worker.prepare(preparation);
-                (Stage::Loading(worker), reply, nothing)
-            }
-            // INVARIANT: no guest instruction before this.
-            (Request::Enclose, Stage::Loading(worker)) => {
-                let wall = worker.enclose()?;
-                (Stage::Enclosed(worker), Reply::Enclosed(wall), nothing)
-            }
-            (Request::Call(call), Stage::Enclosed(worker)) => {
-                let reply = runtime.block_on(worker.call(call))?;
-                (Stage::Enclosed(worker), reply, nothing)
-            }
-            (_, stage) => (stage, Reply::Refused("the request is out of turn".to_owned()), nothing),
-        };
+        let (next, reply, payload) = stage.answer(received, &runtime)?;
         stage = next;
         channel.send(&reply, &payload, &[], FOREVER)?;
     }
 }
 
+/// The stage after a request, the reply to it, and what comes along with that.
+type Answer = (Stage, Reply, Vec<u8>);
+
 /// How far a worker is. Each request has its turn.
-enum Stage {
+pub(super) enum Stage {
     /// It holds nothing.
     New,
     /// It takes components, and runs nothing.
     Loading(Worker),
     /// It runs guests behind the wall, and takes nothing.
     Enclosed(Worker),
+}
+
+impl Stage {
+    /// Does what is asked, where it is its turn: the stage after it, and the reply with what comes along.
+    pub(super) fn answer(
+        self,
+        asked: Received<Request>,
+        runtime: &Runtime,
+    ) -> Result<Answer, Box<dyn std::error::Error>> {
+        let Received { message, payload, descriptors } = asked;
+        let nothing = Vec::new();
+        Ok(match (message, self) {
+            (Request::Compile { digest }, Self::New) => {
+                let (reply, artefact) = compile(&payload, digest)?;
+                (Self::New, reply, artefact)
+            }
+            (Request::Open { allocation }, Self::New) => {
+                (Self::Loading(Worker::new(allocation, descriptors)?), Reply::Ready, nothing)
+            }
+            (Request::Load { digest }, Self::Loading(mut worker)) => {
+                let reply = worker.load(digest, &payload);
+                (Self::Loading(worker), reply, nothing)
+            }
+            (Request::Prepare(preparation), Self::Loading(mut worker)) => {
+                let reply = worker.prepare(preparation);
+                (Self::Loading(worker), reply, nothing)
+            }
+            // INVARIANT: no guest instruction before this.
+            (Request::Enclose, Self::Loading(worker)) => {
+                let wall = worker.enclose()?;
+                (Self::Enclosed(worker), Reply::Enclosed(wall), nothing)
+            }
+            (Request::Call(call), Self::Enclosed(worker)) => {
+                let reply = runtime.block_on(worker.call(call))?;
+                (Self::Enclosed(worker), reply, nothing)
+            }
+            (_, stage) => (stage, Reply::Refused("the request is out of turn".to_owned()), nothing),
+        })
+    }
 }
 
 /// Reads and compiles a component. A worker that compiles does nothing else: its limits are what that may take.
@@ -108,7 +123,7 @@ fn compile(bytes: &[u8], digest: String) -> Result<(Reply, Vec<u8>), Box<dyn std
     }
 }
 
-struct Worker {
+pub(super) struct Worker {
     engine: Engine,
     linker: Linker<Host>,
     folders: Vec<File>,
@@ -272,7 +287,7 @@ fn export(component: &Component, interface: Option<&str>, function: &str) -> Opt
     }
 }
 
-fn globs(patterns: Option<&[String]>) -> Result<Option<GlobSet>, globset::Error> {
+pub(super) fn globs(patterns: Option<&[String]>) -> Result<Option<GlobSet>, globset::Error> {
     let Some(patterns) = patterns else { return Ok(None) };
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {

@@ -223,7 +223,8 @@ fn slow(arena: &mut Arena) {
 /// The plan, the policy, the component and the folder are taken once, before anything runs; what is there later is not
 /// looked at.
 fn case_168_what_changes_after_the_check_is_not_used(arena: &mut Arena) -> Contained {
-    let changes: [(&str, fn(&Path)); 4] = [
+    type Change = fn(&Path);
+    let changes: [(&str, Change); 4] = [
         ("plan.json", |root| {
             let evil = json!([step("evil", "write", json!({ "path": "evil.md", "text": "x" }))]);
             fs::write(root.join("plan.json"), json!({ "claw": 1, "steps": evil }).to_string()).unwrap();
