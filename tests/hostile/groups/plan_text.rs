@@ -108,7 +108,7 @@ fn case_154_a_key_stands_once(arena: &mut Arena) -> Contained {
         let (text, expected) =
             tried.iter().rev().find(|(_, (_, place))| *place == with_key(at, &keys[0])).expect("it was tried");
         let contained = arena.plan_text(text).attack(Ending::Refused("plan.duplicate-key"));
-        assert_eq!(violations(&contained.document), std::slice::from_ref(&expected));
+        assert_eq!(violations(&contained.document), std::slice::from_ref(expected));
     }
     arena.plan(whole()["steps"].clone()).attack(Ending::Completed)
 }
