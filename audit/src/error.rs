@@ -1,6 +1,10 @@
 //! Why a record cannot be written.
 
 use std::io;
+use std::path::PathBuf;
+
+use crate::checkpoint::CheckpointError;
+use crate::secret::SecretError;
 
 /// The record cannot be written: the run stops, since nothing happens unrecorded.
 #[derive(Debug, thiserror::Error)]
@@ -17,4 +21,13 @@ pub enum RecordError {
     /// The log has reached its limit.
     #[error("the record has reached the limit `log` of {0} bytes")]
     Full(u64),
+    /// The machine's log is not what was signed.
+    #[error("the machine's log `{}` is not what was signed: lines of it were changed or taken away", .0.display())]
+    Rewritten(PathBuf),
+    /// Its checkpoint is none of ours.
+    #[error("the checkpoint of the machine's log cannot be used: {0}")]
+    Checkpoint(#[from] CheckpointError),
+    /// The key that signs cannot be used.
+    #[error(transparent)]
+    Key(#[from] SecretError),
 }

@@ -2,12 +2,19 @@
 
 mod blobs;
 mod canonical;
+pub mod checkpoint;
 mod error;
 mod event;
+mod lines;
 mod list;
+mod log;
+mod machine;
+pub mod merkle;
 mod record;
+pub mod secret;
 
 pub use error::RecordError;
 pub use event::{Call, Event, FailureReason, Halt, Host, Input, Status, StepLabel, Stored, Usage, Verdict, Violation};
 pub use list::{Summary, list};
+pub use machine::{Machine, MachineEvent};
 pub use record::Record;

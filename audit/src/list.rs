@@ -5,7 +5,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use crate::event::{Event, Status, Stored};
-use crate::record::LOG;
+use crate::log::LOG;
 
 /// The most bytes of an opening line that are read. It holds a policy of up to 64 KiB and its catalogue.
 const OPEN_LINE_BYTES_MAX: u64 = 16 << 20;

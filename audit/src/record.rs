@@ -1,58 +1,54 @@
 //! The record of one run: a folder with its log, written in order, synced before effects.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use claw_policy::types::EXACT_INTEGER_MAX;
 use serde_json::Value;
 
 use crate::blobs::Blobs;
-use crate::canonical;
+use crate::checkpoint::{Checkpoint, run_origin};
 use crate::error::RecordError;
 use crate::event::{Event, Status, Stored};
-
-/// The name of the log in a record's folder.
-pub(crate) const LOG: &str = "log.jsonl";
+use crate::log::{CHECKPOINT, Log, replace};
+use crate::machine::{Machine, MachineEvent};
 
 /// A run's record, open for its run alone.
 #[derive(Debug)]
 pub struct Record {
-    folder: PathBuf,
-    log: File,
+    run: String,
+    machine: Machine,
+    log: Log,
     blobs: Blobs,
-    /// Lines that are not written yet.
-    pending: Vec<u8>,
-    bytes: u64,
     bytes_max: u64,
+    /// Whether there is a checkpoint of what came before the first effect.
+    signed: bool,
 }
 
 impl Record {
-    /// Makes the record of the run `id` in `runs`, with a lock that is held as long as it lives.
+    /// Makes the record of the run `run` in `runs`, with a lock that is held as long as it lives, and notes in the machine's
+    /// log that it is open.
     ///
-    /// The folder has mode 0700. `bytes_max` is the limit `log`; what seals a record fits beyond it.
+    /// The folder has mode 0700. `bytes_max` is the limit `log`; what seals a record fits beyond it. `time` is unix time
+    /// in milliseconds.
     ///
     /// # Errors
     /// When the folder is there already, or cannot be made.
-    pub fn create(runs: &Path, id: &str, bytes_max: u64) -> Result<Self, RecordError> {
-        let folder = runs.join(id);
+    pub fn create(machine: Machine, runs: &Path, run: &str, bytes_max: u64, time: u64) -> Result<Self, RecordError> {
+        let folder = runs.join(run);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(runs).map_err(RecordError::Write)?;
         fs::DirBuilder::new().mode(0o700).create(&folder).map_err(RecordError::Write)?;
-        let log = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(folder.join(LOG))
-            .map_err(RecordError::Write)?;
-        log.try_lock().map_err(|_| RecordError::Locked)?;
+        let log = Log::create(&folder).map_err(RecordError::Write)?;
+        log.file().try_lock().map_err(|_| RecordError::Locked)?;
+        machine.note(&MachineEvent::Opened { run: run.to_owned(), time })?;
         let blobs = Blobs::in_record(&folder);
-        Ok(Self { folder, log, blobs, pending: Vec::new(), bytes: 0, bytes_max })
+        Ok(Self { run: run.to_owned(), machine, log, blobs, bytes_max, signed: false })
     }
 
     /// Its folder.
     pub fn folder(&self) -> &Path {
-        &self.folder
+        self.log.folder()
     }
 
     /// Stores a value for an event: in the event where it is small, else as a blob on disk.
@@ -76,21 +72,15 @@ impl Record {
     /// # Errors
     /// When the log has reached its limit.
     pub fn append(&mut self, event: &Event) -> Result<(), RecordError> {
-        let start = self.pending.len();
         let mut event_json = serde_json::to_value(event).map_err(RecordError::Encoding)?;
         bound_counts(&mut event_json);
-        // RFC 8785: one byte form for one event. It would round integers beyond 2^53, so `Blobs::store` has made them strings.
-        canonical::write(&event_json, &mut self.pending).map_err(RecordError::Encoding)?;
-        self.pending.push(b'\n');
-        let length = (self.pending.len() - start) as u64;
         // What a guest can make many of is bounded; what was decided, and how it ended, always fits.
         let bounded = matches!(event, Event::Call(_) | Event::Step { .. });
-        if self.bytes + length > self.bytes_max && bounded {
-            self.pending.truncate(start);
-            return Err(RecordError::Full(self.bytes_max));
+        let most = if bounded { self.bytes_max.saturating_sub(self.log.bytes()) } else { u64::MAX };
+        match self.log.append(&event_json, most).map_err(RecordError::Encoding)? {
+            true => Ok(()),
+            false => Err(RecordError::Full(self.bytes_max)),
         }
-        self.bytes += length;
-        Ok(())
     }
 
     /// Writes what is pending, in one `write`.
@@ -98,31 +88,38 @@ impl Record {
     /// # Errors
     /// When it cannot be written whole.
     pub fn write(&mut self) -> Result<(), RecordError> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
-        self.log.write_all(&self.pending).map_err(RecordError::Write)?;
-        self.pending.clear();
-        Ok(())
+        self.log.write().map_err(RecordError::Write)
     }
 
-    /// Writes what is pending, and returns once it is on disk.
+    /// Writes what is pending, and returns once it is on disk; the first time, it is signed too.
     ///
     /// # Errors
     /// When it cannot be written or synced.
     pub fn sync(&mut self) -> Result<(), RecordError> {
-        self.write()?;
-        self.log.sync_data().map_err(RecordError::Write)
+        self.log.sync().map_err(RecordError::Write)?;
+        if !self.signed {
+            self.sign()?;
+        }
+        Ok(())
     }
 
-    /// Ends the record.
+    /// Ends the record, and notes that in the machine's log.
     ///
     /// # Errors
     /// When it cannot be written or synced.
     pub fn seal(mut self, status: Status, time: u64) -> Result<PathBuf, RecordError> {
         self.append(&Event::Seal { status, time })?;
-        self.sync()?;
-        Ok(std::mem::take(&mut self.folder))
+        self.log.sync().map_err(RecordError::Write)?;
+        let checkpoint = self.sign()?;
+        self.machine.note(&MachineEvent::Sealed { run: self.run, status, checkpoint, time })?;
+        Ok(self.log.folder().to_owned())
+    }
+
+    fn sign(&mut self) -> Result<String, RecordError> {
+        let checkpoint = Checkpoint::of(&run_origin(&self.run), self.log.tree()).sign(self.machine.key());
+        replace(self.log.folder(), CHECKPOINT, &checkpoint).map_err(RecordError::Write)?;
+        self.signed = true;
+        Ok(checkpoint)
     }
 }
 
@@ -141,8 +138,14 @@ fn bound_counts(value: &mut Value) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
-    use crate::event::Event;
+    use crate::log::LOG;
+
+    fn record(folder: &Path, bytes_max: u64) -> Result<Record, RecordError> {
+        Record::create(Machine::open(&folder.join("state"))?, folder, "a", bytes_max, 0)
+    }
 
     fn plan(text: &str) -> Event {
         Event::Plan { text: Stored::Inline(Value::from(text)), base64: false }
@@ -151,7 +154,7 @@ mod tests {
     #[test]
     fn nothing_is_written_before_it_is_asked_for_and_all_of_it_after() {
         let runs = tempfile::tempdir().unwrap();
-        let mut record = Record::create(runs.path(), "a", 1 << 20).unwrap();
+        let mut record = record(runs.path(), 1 << 20).unwrap();
         let log = || fs::read_to_string(runs.path().join("a").join(LOG)).unwrap();
         record.append(&plan("one")).unwrap();
         record.append(&plan("two")).unwrap();
@@ -165,18 +168,18 @@ mod tests {
     #[test]
     fn a_record_is_made_once_and_locked_while_it_is_written() {
         let runs = tempfile::tempdir().unwrap();
-        let record = Record::create(runs.path(), "a", 1 << 20).unwrap();
-        assert!(matches!(Record::create(runs.path(), "a", 1 << 20), Err(RecordError::Write(_))));
-        let other = File::open(record.folder().join(LOG)).unwrap();
+        let open = record(runs.path(), 1 << 20).unwrap();
+        assert!(matches!(record(runs.path(), 1 << 20), Err(RecordError::Write(_))));
+        let other = File::open(open.folder().join(LOG)).unwrap();
         assert!(other.try_lock().is_err());
-        record.seal(Status::Completed, 0).unwrap();
+        open.seal(Status::Completed, 0).unwrap();
         assert!(other.try_lock().is_ok());
     }
 
     #[test]
     fn a_full_log_takes_only_how_it_ends() {
         let runs = tempfile::tempdir().unwrap();
-        let mut record = Record::create(runs.path(), "a", 100).unwrap();
+        let mut record = record(runs.path(), 100).unwrap();
         let call = Event::Call(crate::Call {
             step: "a".to_owned(),
             function: "f".repeat(200),
@@ -194,7 +197,7 @@ mod tests {
     #[test]
     fn a_count_that_a_worker_made_up_leaves_a_line_that_can_be_read() {
         let runs = tempfile::tempdir().unwrap();
-        let mut record = Record::create(runs.path(), "a", 1 << 20).unwrap();
+        let mut record = record(runs.path(), 1 << 20).unwrap();
         let reason = crate::FailureReason { kind: "trap".to_owned(), message: String::new() };
         let usage = |fuel| crate::Usage { fuel, ..Default::default() };
         for fuel in [7, EXACT_INTEGER_MAX, EXACT_INTEGER_MAX + 1, u64::MAX] {
@@ -210,7 +213,7 @@ mod tests {
     #[test]
     fn lines_are_canonical_and_hold_one_line_each() {
         let runs = tempfile::tempdir().unwrap();
-        let mut record = Record::create(runs.path(), "a", 1 << 20).unwrap();
+        let mut record = record(runs.path(), 1 << 20).unwrap();
         record.append(&plan("a\nb\r\u{2028}\"event\":\"seal\"\u{1b}[2J")).unwrap();
         record.write().unwrap();
         let log = fs::read_to_string(runs.path().join("a").join(LOG)).unwrap();
