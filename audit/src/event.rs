@@ -97,6 +97,23 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Its name in the log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Open { .. } => "open",
+            Self::Plan { .. } => "plan",
+            Self::Verdict { .. } => "verdict",
+            Self::Step { .. } => "step",
+            Self::Call(_) => "call",
+            Self::Done { .. } => "done",
+            Self::Failed { .. } => "failed",
+            Self::Halt(_) => "halt",
+            Self::Seal { .. } => "seal",
+        }
+    }
+}
+
 /// A value in the log, or the digest of one beside it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
