@@ -15,7 +15,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use claw_audit::Record;
+use claw_audit::{Machine, Record};
 use claw_policy::{Plan, Policy, Session};
 use claw_runtime::{Allocation, Run, Runtime};
 
@@ -65,7 +65,9 @@ fn main() {
 /// A whole step: text, check, hop to the worker, fresh store, call, outcome, record.
 fn step(place: &Place, name: &str, capability: &str, component: &str, arguments: &str) {
     let (policy, document, components, folders) = place.load();
-    let record = Record::create(&place.folder().join("runs"), &place::unique(), policy.limits.log).unwrap();
+    let machine = Machine::open(&place.folder().join("state")).unwrap();
+    let runs = place.folder().join("runs");
+    let record = Record::create(machine, &runs, &place::unique(), policy.limits.log, 0).unwrap();
     let log = record.folder().join("log.jsonl");
     let runtime = Runtime::new(place::program(), Allocation::Pooled, components, folders, [7; 32]);
     let session = Session::open(&policy, Default::default()).unwrap();

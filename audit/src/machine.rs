@@ -91,6 +91,11 @@ impl Machine {
         &self.folder
     }
 
+    /// Where its last checkpoint is, once there is one.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.folder.join(CHECKPOINT)
+    }
+
     /// Adds an event, and gives the checkpoint that is signed after it. When it returns, the event is on disk.
     ///
     /// # Errors

@@ -35,6 +35,8 @@ pub struct Fault {
 /// A record in which nothing is wrong.
 #[derive(Debug)]
 pub struct Verified {
+    /// Where it is.
+    pub folder: PathBuf,
     /// Its run.
     pub run: String,
     /// How it ended; nothing where it was cut off, or goes on.
@@ -60,12 +62,19 @@ pub struct VerifiedMachine {
 /// The first thing that is wrong.
 pub fn verify_machine(folder: &Path, key: PublicKey, since: Option<&Checkpoint>) -> Result<VerifiedMachine, Fault> {
     let log = folder.join(LOG);
-    let (mut events, mut passed) = (Vec::new(), BTreeSet::new());
+    // Nobody adds to it meanwhile: lines and checkpoint are of one moment.
+    let held = match File::open(&log) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(VerifiedMachine::default()),
+        Err(error) => return Err(fault(&log, None, error.to_string())),
+    };
+    held.lock_shared().map_err(|error| fault(&log, None, error.to_string()))?;
+    let (mut events, mut passed) = (Vec::new(), Vec::new());
     let signed = signed(folder, MACHINE_ORIGIN, key)?;
     let wanted: Vec<&Checkpoint> = signed.iter().chain(since).collect();
     let mut note = |tree: &Tree| {
         let now = Checkpoint::of(MACHINE_ORIGIN, tree);
-        passed.extend(wanted.iter().filter(|wanted| ***wanted == now).map(|wanted| wanted.size));
+        passed.extend(wanted.contains(&&now).then_some(now));
     };
     let read = read(&log, &mut note, &mut |event: MachineEvent, _| {
         events.push(event);
@@ -74,24 +83,25 @@ pub fn verify_machine(folder: &Path, key: PublicKey, since: Option<&Checkpoint>)
     if read.torn {
         return Err(fault(&log, Some(read.tree.size() + 1), "the last line was cut off"));
     }
-    if signed.as_ref().is_some_and(|signed| signed.size != read.tree.size() || !passed.contains(&signed.size)) {
+    if signed.as_ref().is_some_and(|signed| signed.size != read.tree.size() || !passed.contains(signed)) {
         return Err(fault(&log, None, "its lines are not those that its checkpoint signs"));
     }
     if signed.is_none() && !events.is_empty() {
         return Err(fault(&folder.join(CHECKPOINT), None, "there is none"));
     }
-    if since.is_some_and(|since| !passed.contains(&since.size)) {
+    if since.is_some_and(|since| !passed.contains(since)) {
         let what = "it does not go on from the checkpoint that is given: lines before it were changed or taken away";
         return Err(fault(&log, None, what));
     }
     Ok(VerifiedMachine { events, checkpoint: signed })
 }
 
-/// Verifies the record of a run in `folder`, and that the machine's log has it.
+/// Verifies the record of a run in `folder`, by itself: whether the machine's log has it is
+/// [`in_machine`](Verified::in_machine).
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub fn verify(folder: &Path, machine: &VerifiedMachine, key: PublicKey) -> Result<Verified, Fault> {
+pub fn verify(folder: &Path, key: PublicKey) -> Result<Verified, Fault> {
     let log = folder.join(LOG);
     let run = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let origin = run_origin(&run);
@@ -129,15 +139,14 @@ pub fn verify(folder: &Path, machine: &VerifiedMachine, key: PublicKey) -> Resul
         None if status.is_some() => return Err(fault(&folder.join(CHECKPOINT), None, "it is sealed, and not signed")),
         None => notes.push("it was not signed: nothing in it had an effect".to_owned()),
     }
-    in_machine(&log, machine, &run, status, folder)?;
     if status.is_none() {
         notes.push("it was not sealed: the run was cut off, or goes on".to_owned());
     }
     verify_blobs(folder, &blobs)?;
-    Ok(Verified { run, status, events, notes })
+    Ok(Verified { folder: folder.to_owned(), run, status, events, notes })
 }
 
-fn fault(file: &Path, line: Option<u64>, what: impl Into<String>) -> Fault {
+pub(crate) fn fault(file: &Path, line: Option<u64>, what: impl Into<String>) -> Fault {
     Fault { file: file.to_owned(), line, what: what.into() }
 }
 
@@ -168,7 +177,8 @@ fn read<E: serde::de::DeserializeOwned + serde::Serialize>(
         };
         let event: E = serde_json::from_slice(line).map_err(|_| wrong("it is no event"))?;
         let mut form = Vec::new();
-        canonical::write(&event, &mut form).map_err(|error| wrong(&error.to_string()))?;
+        let again = serde_json::to_value(&event).map_err(|error| wrong(&error.to_string()))?;
+        canonical::write(&again, &mut form).map_err(|error| wrong(&error.to_string()))?;
         if form != line {
             return Err(wrong("it is not in its canonical form"));
         }
@@ -191,40 +201,42 @@ fn signed(folder: &Path, origin: &str, key: PublicKey) -> Result<Option<Checkpoi
     }
 }
 
-/// The machine's log opened this run once, and sealed it once with this very checkpoint, or not at all.
-fn in_machine(
-    log: &Path,
-    machine: &VerifiedMachine,
-    run: &str,
-    status: Option<Status>,
-    folder: &Path,
-) -> Result<(), Fault> {
-    let opened = machine.events.iter().filter(|event| matches!(event, MachineEvent::Opened { run: r, .. } if r == run));
-    if opened.count() != 1 {
-        return Err(fault(log, None, "the machine's log did not open this run once"));
+impl Verified {
+    /// Whether the machine's log opened this run once, and sealed it once, with this very checkpoint.
+    ///
+    /// # Errors
+    /// What it says that this record does not.
+    pub fn in_machine(&self, machine: &VerifiedMachine) -> Result<(), Fault> {
+        let (log, signed) = (self.folder.join(LOG), self.folder.join(CHECKPOINT));
+        if machine.opened().filter(|run| *run == self.run).count() != 1 {
+            return Err(fault(&log, None, "the machine's log did not open this run once"));
+        }
+        let mut sealed = machine.events.iter().filter_map(|event| match event {
+            MachineEvent::Sealed { run, status, checkpoint, .. } if *run == self.run => Some((*status, checkpoint)),
+            _ => None,
+        });
+        match (sealed.next(), sealed.next()) {
+            // The program can be cut off between the two.
+            (None, _) => Ok(()),
+            (Some((status, checkpoint)), None) if Some(status) == self.status => {
+                if fs::read_to_string(&signed).is_ok_and(|own| own == *checkpoint) {
+                    Ok(())
+                } else {
+                    Err(fault(&signed, None, "the machine's log sealed this run with another checkpoint"))
+                }
+            }
+            _ => Err(fault(&log, None, "the machine's log sealed this run in another way than its record says")),
+        }
     }
-    let sealed: Vec<(&Status, &String)> = machine
-        .events
-        .iter()
-        .filter_map(|event| match event {
-            MachineEvent::Sealed { run: r, status, checkpoint, .. } if r == run => Some((status, checkpoint)),
+}
+
+impl VerifiedMachine {
+    /// The runs that it opened.
+    pub fn opened(&self) -> impl Iterator<Item = &str> {
+        self.events.iter().filter_map(|event| match event {
+            MachineEvent::Opened { run, .. } => Some(run.as_str()),
             _ => None,
         })
-        .collect();
-    match (sealed.as_slice(), status) {
-        ([], None) => Ok(()),
-        // The program was cut off between the two.
-        ([], Some(_)) => Ok(()),
-        ([(sealed_as, checkpoint)], Some(status)) if **sealed_as == status => {
-            let own = fs::read_to_string(folder.join(CHECKPOINT)).unwrap_or_default();
-            if own == **checkpoint {
-                Ok(())
-            } else {
-                Err(fault(&folder.join(CHECKPOINT), None, "the machine's log sealed this run with another checkpoint"))
-            }
-        }
-        ([_], None) => Err(fault(log, None, "the machine's log sealed this run, and its record does not end so")),
-        _ => Err(fault(log, None, "the machine's log sealed this run in another way")),
     }
 }
 
@@ -237,7 +249,7 @@ fn digests(event: &Event) -> impl Iterator<Item = &str> {
             stored.extend(inputs.values().map(|input| &input.value));
             plain = Some(seed);
         }
-        Event::Plan { text } => stored.push(text),
+        Event::Plan { text, .. } => stored.push(text),
         Event::Step { arguments, .. } => stored.push(arguments),
         Event::Done { output, .. } => stored.push(output),
         Event::Verdict { .. } | Event::Call(_) | Event::Failed { .. } | Event::Halt(_) | Event::Seal { .. } => {}

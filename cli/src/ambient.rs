@@ -45,7 +45,9 @@ impl Home {
     /// The same, for a run: what is there of them has to be its user's alone. Whoever could change them could take away
     /// records, or have their own be read as claw's.
     pub(crate) fn private(self) -> Result<Self, Error> {
-        let folders = [self.state.clone(), self.runs(), self.cache.clone(), self.cache.join("components")];
+        let below = |folder: &Path, name: &str| folder.join(name);
+        let (state, cache) = (&self.state, &self.cache);
+        let folders = [state.clone(), self.runs(), below(state, "machine"), cache.clone(), below(cache, "components")];
         for folder in folders {
             if let Some(why) = open_to_others(&folder)? {
                 let message = format!("claw's own folder `{}` {why}", printable(&folder.to_string_lossy()));
@@ -163,6 +165,24 @@ pub(crate) fn run_id() -> Result<String, Error> {
     let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
     let [a, b, c, d] = random::<4>()?;
     Ok(format!("{now}-{a:02x}{b:02x}{c:02x}{d:02x}"))
+}
+
+/// The most bytes of a small file that is read whole.
+const TEXT_BYTES_MAX: u64 = 64 << 10;
+
+/// A small file's text; none where it is not there.
+pub(crate) fn read_text(path: &Path) -> Result<Option<String>, Error> {
+    let mut text = String::new();
+    match File::open(path).and_then(|file| file.take(TEXT_BYTES_MAX).read_to_string(&mut text)) {
+        Ok(_) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Now: unix time in milliseconds.
+pub(crate) fn now_ms() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
 }
 
 /// A descriptor that can be read once the user interrupts: Ctrl-C, or a request to terminate.

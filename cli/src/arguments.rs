@@ -146,6 +146,21 @@ pub(crate) enum CapabilityCommand {
 pub(crate) enum AuditCommand {
     /// List the runs that have a record, newest first
     List,
+    /// Check that nothing of a record was changed, taken away or added
+    Verify {
+        /// A run, or the folder of its record; all of them if it is left out
+        run: Option<PathBuf>,
+        /// Also check that the machine's log goes on from this checkpoint, which `audit head` printed earlier
+        #[arg(long, value_name = "FILE")]
+        since: Option<PathBuf>,
+        /// The public key, if it is not this machine's: what `audit key` printed there
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+    },
+    /// Print the checkpoint of the machine's log, to be kept elsewhere
+    Head,
+    /// Print the public key that records are verified with
+    Key,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -15,6 +15,8 @@ pub(crate) const UNUSABLE: u8 = 2;
 pub(crate) const REFUSED: u8 = 3;
 /// A capability failed or hit a limit.
 pub(crate) const FAILED: u8 = 4;
+/// A record does not verify.
+pub(crate) const UNVERIFIED: u8 = 5;
 /// The user interrupted.
 pub(crate) const INTERRUPTED: u8 = 130;
 
@@ -77,9 +79,7 @@ impl From<std::io::Error> for Error {
 impl From<claw_runtime::CacheError> for Error {
     fn from(error: claw_runtime::CacheError) -> Self {
         let help = match error {
-            claw_runtime::CacheError::KeyIsShared(_) | claw_runtime::CacheError::NoKey(_) => {
-                "remove the file: what was compiled is then compiled again"
-            }
+            claw_runtime::CacheError::Key(_) => "remove the file: what was compiled is then compiled again",
             _ => "see `claw doctor`",
         };
         Self::own(error.to_string(), help)
@@ -88,9 +88,16 @@ impl From<claw_runtime::CacheError> for Error {
 
 impl From<claw_audit::RecordError> for Error {
     fn from(error: claw_audit::RecordError) -> Self {
-        Self::own(
-            error.to_string(),
-            "nothing is done that is not recorded: make room, or set XDG_STATE_HOME to a folder that can be written",
-        )
+        use claw_audit::RecordError::{Checkpoint, Key, Rewritten};
+        let help = match error {
+            Rewritten(_) | Checkpoint(_) => {
+                "see `claw audit verify`; to begin a new log, move the folder `machine` and the records away"
+            }
+            Key(_) => "make it yours alone, or move it and the records away: what it signed is no longer verified then",
+            _ => {
+                "nothing is done that is not recorded: make room, or set XDG_STATE_HOME to a folder that can be written"
+            }
+        };
+        Self::own(error.to_string(), help)
     }
 }

@@ -5,12 +5,18 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use claw_audit::{Event, Record, list};
+use claw_audit::{Event, Machine, Record, list, verify};
 use libfuzzer_sys::fuzz_target;
 
 /// A folder for the runs of this process.
 static RUNS: LazyLock<PathBuf> =
     LazyLock::new(|| std::env::temp_dir().join(format!("claw-fuzz-{}", std::process::id())));
+
+/// The machine that they run on.
+static MACHINE: LazyLock<Machine> = LazyLock::new(|| {
+    let state = std::env::temp_dir().join(format!("claw-fuzz-state-{}", std::process::id()));
+    Machine::open(&state).expect("a key, and a folder")
+});
 
 fuzz_target!(|log: &[u8]| {
     let given = RUNS.join("given");
@@ -19,6 +25,9 @@ fuzz_target!(|log: &[u8]| {
     let runs = list(&RUNS).expect("what is in a log is no error");
     assert_eq!(runs.len(), 1);
     assert_eq!(runs[0].run, "given");
+    // It has no signature: it verifies only as what had no effect yet.
+    let verified = verify(&given, MACHINE.key().public());
+    assert!(verified.is_err() || verified.is_ok_and(|run| run.status.is_none() && !run.notes.is_empty()));
 
     let first = events(log);
     if !first.is_empty() {
@@ -35,7 +44,7 @@ fn events(log: &[u8]) -> Vec<Event> {
 
 /// The log of a run with these events; the run is gone afterwards.
 fn write(events: &[Event]) -> Vec<u8> {
-    let mut record = Record::create(&RUNS, "written", u64::MAX).expect("a record");
+    let mut record = Record::create(MACHINE.clone(), &RUNS, "written", u64::MAX, 0).expect("a record");
     for event in events {
         record.append(event).expect("there is no limit");
     }

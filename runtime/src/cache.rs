@@ -2,16 +2,16 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use claw_audit::secret::{SECRET_BYTES, SecretError, secret, temporary};
 use claw_policy::catalogue::Component;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 /// Changed whenever what is cached would be read differently.
 const FORMAT: &str = "claw-component-1";
-const KEY_BYTES: usize = 32;
 const MAC_BYTES: usize = 32;
 /// The most bytes of a cached component.
 const ENTRY_BYTES_MAX: u64 = 1 << 30;
@@ -20,7 +20,7 @@ const ENTRY_BYTES_MAX: u64 = 1 << 30;
 #[derive(Debug)]
 pub struct Cache {
     folder: PathBuf,
-    key: [u8; KEY_BYTES],
+    key: [u8; SECRET_BYTES],
     engine: String,
 }
 
@@ -34,12 +34,9 @@ pub(crate) struct Compiled {
 /// The cache cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
-    /// Others could read or change its key.
-    #[error("others can read the key `{}` of the cache of compiled components", .0.display())]
-    KeyIsShared(PathBuf),
-    /// It is no key: cut off, too long, or nothing but zeroes.
-    #[error("the key `{}` of the cache of compiled components is none", .0.display())]
-    NoKey(PathBuf),
+    /// Its key cannot be used.
+    #[error("the cache of compiled components: {0}")]
+    Key(#[from] SecretError),
     /// A file could not be read or written.
     #[error("the cache of compiled components cannot be used: {0}")]
     Io(#[from] io::Error),
@@ -60,7 +57,7 @@ impl Cache {
         private_folder(&folder)?;
         private_folder(state)?;
         let engine = crate::engine::fingerprint();
-        Ok(Self { folder, key: key(&state.join("cache.key"))?, engine })
+        Ok(Self { folder, key: secret(&state.join("cache.key"))?, engine })
     }
 
     /// The digest of the engine's settings, its version and this machine, on which compiled code depends.
@@ -122,42 +119,4 @@ impl Cache {
 
 fn private_folder(folder: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-fn key(path: &Path) -> Result<[u8; KEY_BYTES], CacheError> {
-    if !path.exists() {
-        make_key(path)?;
-    }
-    let mut file = File::open(path)?;
-    let metadata = file.metadata()?;
-    if metadata.mode() & 0o077 != 0 || metadata.uid() != rustix::process::geteuid().as_raw() {
-        return Err(CacheError::KeyIsShared(path.to_owned()));
-    }
-    let mut key = [0; KEY_BYTES];
-    if metadata.len() != KEY_BYTES as u64 || file.read_exact(&mut key).is_err() || key == [0; KEY_BYTES] {
-        return Err(CacheError::NoKey(path.to_owned()));
-    }
-    Ok(key)
-}
-
-/// Makes a key whole, under a name of its own, before it gets its name: two first uses at once agree on one key.
-fn make_key(path: &Path) -> Result<(), CacheError> {
-    let mut key = [0; KEY_BYTES];
-    getrandom::fill(&mut key).map_err(CacheError::Random)?;
-    let temporary = temporary(path)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-    let written = file.write_all(&key).and_then(|()| file.sync_all());
-    let linked = written.and_then(|()| match fs::hard_link(&temporary, path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
-    });
-    fs::remove_file(&temporary)?;
-    Ok(linked?)
-}
-
-/// A name beside `path` that nobody else uses.
-fn temporary(path: &Path) -> Result<PathBuf, CacheError> {
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(CacheError::Random)?;
-    Ok(path.with_extension(format!("{:016x}.tmp", u64::from_be_bytes(random))))
 }

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use claw_audit::{Event, Halt, Record, RecordError, StepLabel, Verdict};
+use claw_audit::{Event, Halt, Record, RecordError};
 use claw_policy::{Capability, Name, Policy, ReadyStep, Refusal, ValidatedPlan, Violation};
 use serde_json::Value;
 
@@ -79,22 +79,8 @@ pub(crate) fn log_is_full(result: &Result<(), RecordError>, ready: &ReadyStep) -
 }
 
 /// The event that a plan was allowed, or why not.
-pub(crate) fn verdict_event(verdict: &Result<ValidatedPlan, Refusal>) -> Event {
-    let (verdict, time, violations, steps) = match verdict {
-        Ok(plan) => {
-            let steps = plan.steps().iter().map(|step| StepLabel {
-                step: step.id().to_string(),
-                capability: step.capability().to_string(),
-                label: step.label().clone(),
-            });
-            (Verdict::Accepted, plan.checked_at(), Vec::new(), steps.collect())
-        }
-        Err(refusal) => {
-            let violations = refusal.violations().iter().map(Into::into).collect();
-            let asks = refusal.violations().is_empty();
-            let verdict = if asks { Verdict::NeedsApproval } else { Verdict::Refused };
-            (verdict, SystemTime::now(), violations, Vec::new())
-        }
-    };
+pub(crate) fn verdict_event(decided: &Result<ValidatedPlan, Refusal>) -> Event {
+    let time = decided.as_ref().map_or_else(|_| SystemTime::now(), ValidatedPlan::checked_at);
+    let (verdict, violations, steps) = claw_audit::verdict_of(decided);
     Event::Verdict { verdict, time: unix_ms(time), violations, steps }
 }

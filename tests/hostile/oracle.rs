@@ -6,12 +6,10 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::Output;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use claw_audit::{Event, Stored, Verdict};
-use claw_policy::{Document, Given, Plan, Policy, Session};
+use claw_audit::{Event, Machine};
+use claw_policy::{Policy, Session};
 use serde_json::Value;
 
 use crate::arena::Arena;
@@ -116,7 +114,7 @@ impl Contained {
     pub(crate) fn reopen(&self) -> (Arc<Policy>, Session) {
         let record = self.document["record"].as_str().expect("a run has a record");
         let log = read_log(Path::new(record)).expect("a record has a log");
-        reopen(Path::new(record), &log).unwrap_or_else(|error| panic!("{error}"))
+        claw_audit::reopen(Path::new(record), &events(&log)).unwrap_or_else(|error| panic!("{error}"))
     }
 }
 
@@ -159,8 +157,10 @@ pub(crate) fn judge(arena: &Arena, after: Aftermath, expected: &[Ending]) -> Res
     silent(&mut escapes, arena, &document, &[&out, &err], log.as_deref());
     escapes.extend(Point::Gone, arena.left_over());
     escapes.unless(Point::Gone, after.orphans.is_empty(), || format!("workers are left: {:?}", after.orphans));
-    if let (Some(record), Some(log)) = (document["record"].as_str(), &log) {
-        escapes.extend(Point::Repeated, repeated(Path::new(record), log).err());
+    if let (Some(record), Some(log)) = (document["record"].as_str().map(Path::new), &log) {
+        escapes.extend(Point::Recorded, verified(record).err());
+        let again = claw_audit::recheck(record, &events(log));
+        escapes.extend(Point::Repeated, again.err().map(|fault| fault.to_string()));
     }
     if !escapes.0.is_empty() {
         return Err(escapes.0);
@@ -295,71 +295,13 @@ fn silent(escapes: &mut Escapes, arena: &Arena, document: &Value, printed: &[&st
     }
 }
 
-/// What a run began with, from the record alone: its policy, with its catalogue, and its inputs.
-fn reopen(record: &Path, log: &str) -> Result<(Arc<Policy>, Session), String> {
-    let events = events(log);
-    let Some(Event::Open { policy, narrowing, catalogue, inputs, .. }) = events.first() else {
-        return Err("the record does not open".to_owned());
-    };
-    let document = Document::parse(&text(record, policy)?).map_err(|error| error.to_string())?;
-    let policy = Policy::load(&document, catalogue).map_err(|errors| format!("{errors:?}"))?;
-    let policy = Arc::new(if narrowing.is_none() {
-        policy
-    } else {
-        policy.narrow(narrowing).map_err(|refusal| refusal.to_string())?
-    });
-    let given = inputs.iter().map(|(name, input)| {
-        let from_file = input.label.origin.iter().any(|origin| origin.as_str() == "file");
-        Ok((name.clone(), Given { text: text(record, &input.value)?, from_file }))
-    });
-    let given = given.collect::<Result<BTreeMap<_, _>, String>>()?;
-    let session = Session::open(&policy, given).map_err(|violations| format!("{violations:?}"))?;
-    Ok((policy, session))
-}
-
-/// Decides again on each plan of the record.
-fn repeated(record: &Path, log: &str) -> Result<(), String> {
-    let (policy, session) = reopen(record, log)?;
-    for pair in events(log).windows(2) {
-        let [Event::Plan { text: plan, base64 }, Event::Verdict { verdict, time, violations, .. }] = pair else {
-            continue;
-        };
-        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(*time);
-        let mut plan = text(record, plan)?.into_bytes();
-        if *base64 {
-            plan = STANDARD.decode(plan).map_err(|error| error.to_string())?;
-        }
-        let again = Plan::parse(&plan, &policy.limits).and_then(|plan| policy.check(&session, plan, now));
-        let rules: Vec<&str> = match &again {
-            Ok(_) => Vec::new(),
-            Err(refusal) => refusal.violations().iter().map(|violation| violation.rule).collect(),
-        };
-        let recorded: Vec<&str> = violations.iter().map(|violation| violation.rule.as_str()).collect();
-        if again.is_ok() != (*verdict == Verdict::Accepted) || rules != recorded {
-            return Err(format!("the record says {verdict:?} {recorded:?}, and it gives {rules:?}"));
-        }
-    }
-    Ok(())
+/// Every line, the signature over all of them, and every blob, as `claw audit verify` looks at them.
+fn verified(record: &Path) -> Result<(), String> {
+    let state = record.parent().and_then(Path::parent).expect("a record is in claw's folder");
+    let key = Machine::open(state).map_err(|error| error.to_string())?.key().public();
+    claw_audit::verify(record, key).map(drop).map_err(|fault| fault.to_string())
 }
 
 fn events(log: &str) -> Vec<Event> {
     log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
-}
-
-fn text(record: &Path, stored: &Stored) -> Result<String, String> {
-    match value(record, stored)? {
-        Value::String(text) => Ok(text),
-        other => Ok(other.to_string()),
-    }
-}
-
-fn value(record: &Path, stored: &Stored) -> Result<Value, String> {
-    match stored {
-        Stored::Inline(value) => Ok(value.clone()),
-        Stored::Blob(digest) => {
-            let path = record.join("blobs/sha256").join(digest.trim_start_matches("sha256:"));
-            let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-            serde_json::from_slice(&bytes).map_err(|error| error.to_string())
-        }
-    }
 }

@@ -1,6 +1,9 @@
 //! The verbs, one a file.
 
+mod audit_head;
+mod audit_key;
 mod audit_list;
+mod audit_verify;
 mod capability_inspect;
 mod check;
 mod doctor;
@@ -29,6 +32,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         Command::Policy(PolicyCommand::Pin { policy }) => policy_pin::pin(&policy, json),
         Command::Capability(CapabilityCommand::Inspect { component }) => capability_inspect::inspect(&component, json),
         Command::Audit(AuditCommand::List) => audit_list::list(json),
+        Command::Audit(AuditCommand::Verify { run, since, key }) => audit_verify::verify(run, since, key, json),
+        Command::Audit(AuditCommand::Head) => audit_head::head(json),
+        Command::Audit(AuditCommand::Key) => audit_key::key(json),
         Command::Doctor => doctor::doctor(json),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use claw_audit::{Record, Status};
+use claw_audit::{Machine, Record, Status};
 use claw_policy::printable::printable;
 use claw_runtime::{ExecuteError, PlanOutcome, Run, Spare, StepOutcome};
 use serde_json::{Value, json};
@@ -25,7 +25,8 @@ pub(crate) fn run(arguments: &PlanArguments, json: bool) -> Result<ExitCode, Err
     let session = loaded.session(arguments)?;
     let text = loaded.plan(&arguments.plan)?;
     let id = ambient::run_id()?;
-    let record = Record::create(&loaded.home.runs(), &id, loaded.policy.limits.log)?;
+    let machine = Machine::open(&loaded.home.state)?;
+    let record = Record::create(machine, &loaded.home.runs(), &id, loaded.policy.limits.log, ambient::now_ms())?;
     let mut runtime = Loaded::runtime(std::mem::take(&mut loaded.components), std::mem::take(&mut loaded.folders))?;
     runtime.spare = spare;
     let policy = std::sync::Arc::clone(&loaded.policy);
