@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use claw_fuzz::component;
+use claw_policy::json::{Bounds, read};
 use claw_policy::types::Type as Known;
 use claw_runtime::engine::{Allocation, engine};
 use claw_runtime::fuzzing::{signature, to_json, to_val};
@@ -34,7 +35,8 @@ static TYPES: LazyLock<Vec<(Known, Type)>> = LazyLock::new(|| {
 fuzz_target!(|input: &[u8]| {
     let Some((letter, json)) = input.split_first() else { return };
     let Some((known, ty)) = TYPES.get(usize::from(letter.wrapping_sub(b'a'))) else { return };
-    let Ok(json) = serde_json::from_slice::<Value>(json) else { return };
+    // As plans and outputs are read: there is one zero.
+    let Ok(json) = read(json, Bounds { bytes: 1 << 20, depth: 64 }) else { return };
     let value = to_val(&json, ty);
     assert_eq!(known.check(&json).is_ok(), value.is_ok(), "{json} as {known}: {value:?}");
     let Ok(value) = value else { return };

@@ -23,8 +23,10 @@ cases! {
 }
 
 fn case_001_endless_loop(arena: &mut Arena) -> Contained {
-    let contained =
-        arena.guest("case_001_endless_loop").limits("fuel = 1_000_000_000").attack(Ending::Failed("limit.fuel"));
+    let contained = arena
+        .guest("case_001_endless_loop")
+        .limits("fuel = 1_000_000_000\ntime = \"60s\"")
+        .attack(Ending::Failed("limit.fuel"));
     assert_eq!(contained.document["steps"][0]["fuel"], 1_000_000_000_u64, "all of it, and no more");
     // Without its fuel it is the deadline that ends it.
     arena.guest("case_001_endless_loop").limits("fuel = 10_000_000_000_000\ntime = \"300ms\"");
@@ -43,22 +45,30 @@ fn case_003_memory_copied_over_and_over(arena: &mut Arena) -> Contained {
     let contained = arena.attack(Ending::Failed("limit.time"));
     let ms = contained.document["steps"][0]["ms"].as_f64().expect("a number");
     assert!(ms < 5_000.0, "an instruction that cannot be interrupted is bounded by the memory it is about: {ms} ms");
-    arena.guest("case_003_memory_copied_over_and_over").attack(Ending::Failed("limit.fuel"))
+    arena.guest("case_003_memory_copied_over_and_over").limits("time = \"60s\"").attack(Ending::Failed("limit.fuel"))
 }
 
 fn case_004_a_loop_before_the_call(arena: &mut Arena) -> Contained {
-    arena.guest("case_004_loop_in_start").limits("fuel = 100_000_000").attack(Ending::Failed("limit.fuel"))
+    arena
+        .guest("case_004_loop_in_start")
+        .limits("fuel = 100_000_000\ntime = \"60s\"")
+        .attack(Ending::Failed("limit.fuel"))
 }
 
 fn case_005_loops_around_the_call(arena: &mut Arena) -> Contained {
     arena.plan(json!([{ "id": "attack", "capability": "attack", "arguments": { "text": "x" } }]));
-    arena.guest("case_005_loop_in_realloc").limits("fuel = 100_000_000");
+    arena.guest("case_005_loop_in_realloc").limits("fuel = 100_000_000\ntime = \"60s\"");
     let _contained =
         arena.and("[capability.attack.argument]\ntext = { from = [\"planner\"] }").attack(Ending::Failed("limit.fuel"));
     arena.plan(json!([{ "id": "attack", "capability": "attack" }]));
-    let _contained =
-        arena.guest("case_005_loop_in_post_return").limits("fuel = 100_000_000").attack(Ending::Failed("limit.fuel"));
-    arena.guest("case_005_loop_in_destructor").limits("fuel = 100_000_000").attack(Ending::Failed("limit.fuel"))
+    let _contained = arena
+        .guest("case_005_loop_in_post_return")
+        .limits("fuel = 100_000_000\ntime = \"60s\"")
+        .attack(Ending::Failed("limit.fuel"));
+    arena
+        .guest("case_005_loop_in_destructor")
+        .limits("fuel = 100_000_000\ntime = \"60s\"")
+        .attack(Ending::Failed("limit.fuel"))
 }
 
 /// A store is dropped without running anything of the guest's.
