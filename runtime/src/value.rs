@@ -34,7 +34,8 @@ pub(crate) fn to_val(value: &Value, ty: &Type) -> Result<Val, ValueFault> {
         (Type::S64, value) => Val::S64(integer(value)?),
         (Type::U64, value) => Val::U64(integer(value)?),
         (Type::Float32, Value::Number(number)) => {
-            let single = number.as_f64().ok_or_else(wrong)? as f32;
+            // What is too small for a single is zero, and there is one: adding it takes its sign away.
+            let single = number.as_f64().ok_or_else(wrong)? as f32 + 0.0;
             Val::Float32(Some(single).filter(|single| single.is_finite()).ok_or_else(wrong)?)
         }
         (Type::Float64, Value::Number(number)) => Val::Float64(number.as_f64().ok_or_else(wrong)?),

@@ -237,6 +237,13 @@ fn an_integer_in_a_string_has_one_spelling() {
 }
 
 #[test]
+fn a_number_that_is_too_small_for_its_type_is_the_one_zero() {
+    for number in [json!(-1e-113), json!(1e-113)] {
+        assert_eq!(to_val(&number, &Type::Float32), Ok(Val::Float32(0.0)), "{number}");
+    }
+}
+
+#[test]
 fn what_has_no_json_is_an_error() {
     for (val, ty) in [
         (Val::Float64(f64::NAN), Type::Float64),
