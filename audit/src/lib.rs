@@ -3,16 +3,23 @@
 mod blobs;
 mod canonical;
 pub mod checkpoint;
+#[cfg(test)]
+mod crashes;
+mod disk;
 mod error;
 mod event;
+#[cfg(test)]
+mod faulty;
 mod grammar;
 mod lines;
 mod list;
 mod log;
 mod machine;
 pub mod merkle;
+mod reading;
 mod recheck;
 mod record;
+mod recover;
 pub mod secret;
 mod verify;
 
@@ -22,4 +29,5 @@ pub use list::{Summary, list};
 pub use machine::{Machine, MachineEvent};
 pub use recheck::{recheck, reopen, verdict_of};
 pub use record::Record;
+pub use recover::{CutOff, recover};
 pub use verify::{Fault, Verified, VerifiedMachine, verify, verify_machine};

@@ -33,7 +33,7 @@ pub(crate) fn verify(
     };
     if json {
         let runs = verified.iter().map(|run| {
-            json!({ "run": run.run, "status": run.status.map(claw_audit::Status::as_str), "lines": run.events.len(), "notes": run.notes })
+            json!({ "run": run.run, "status": run.status.map(claw_audit::Status::as_str), "lines": run.events.len(), "unknown": run.unknown, "notes": run.notes })
         });
         let fault = fault.as_ref().map(|fault| json!({ "file": fault.file, "line": fault.line, "what": fault.what }));
         report::print_json(&json!({ "verified": runs.collect::<Vec<_>>(), "fault": fault }))?;
