@@ -50,6 +50,13 @@ pub enum MachineEvent {
         /// Unix time in milliseconds.
         time: u64,
     },
+    /// Its record was taken away, since it was old.
+    Pruned {
+        /// Its id.
+        run: String,
+        /// Unix time in milliseconds.
+        time: u64,
+    },
     /// The last line was cut off in its middle, and has been taken away.
     Cut {
         /// Bytes that it had.
@@ -241,7 +248,7 @@ impl MachineEvent {
         match self {
             Self::Opened { run, .. } => _ = open.insert(run.clone()),
             Self::Sealed { run, .. } => _ = open.remove(run),
-            Self::Cut { .. } => {}
+            Self::Pruned { .. } | Self::Cut { .. } => {}
         }
     }
 }

@@ -259,6 +259,20 @@ impl VerifiedMachine {
         self.passed(checkpoint) && matches!(last, Some(MachineEvent::Opened { run: opened, .. }) if opened == run)
     }
 
+    /// The runs that it sealed, and when: unix time in milliseconds.
+    pub fn sealed(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.events.iter().filter_map(|event| match event {
+            MachineEvent::Sealed { run, time, .. } => Some((run.as_str(), *time)),
+            _ => None,
+        })
+    }
+
+    /// Whether it says that the record of `run`, which it sealed, was taken away.
+    pub fn is_pruned(&self, run: &str) -> bool {
+        let pruned = |event: &MachineEvent| matches!(event, MachineEvent::Pruned { run: pruned, .. } if pruned == run);
+        self.sealed().any(|(sealed, _)| sealed == run) && self.events.iter().any(pruned)
+    }
+
     /// The runs that it opened.
     pub fn opened(&self) -> impl Iterator<Item = &str> {
         self.events.iter().filter_map(|event| match event {
