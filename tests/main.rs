@@ -13,6 +13,7 @@
 mod audit;
 mod bad_input;
 mod canaries;
+mod crashes;
 mod edges;
 mod examples;
 mod flows;

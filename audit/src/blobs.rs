@@ -1,12 +1,15 @@
 //! Big values: in the log as digests, their bytes beside it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::disk::{Disk, make_folders, put_synced};
 use crate::error::RecordError;
 use crate::event::Stored;
 
@@ -65,7 +68,7 @@ pub fn stored_value(record: &Path, stored: &Stored) -> io::Result<Value> {
 /// # Errors
 /// When it cannot be read, or is not what its name says.
 pub fn blob(record: &Path, digest: &str) -> io::Result<Vec<u8>> {
-    let path = Blobs::in_record(record).path(digest);
+    let path = folder_in(record).join(name(digest));
     // Looked at before it is opened: opening a FIFO would wait for its other end.
     let metadata = fs::symlink_metadata(&path)?;
     if !metadata.is_file() || metadata.len() > BLOB_BYTES_MAX {
@@ -82,12 +85,18 @@ pub fn blob(record: &Path, digest: &str) -> io::Result<Vec<u8>> {
 /// The folder `blobs/sha256` of a record.
 #[derive(Debug)]
 pub(crate) struct Blobs {
+    disk: Arc<dyn Disk>,
     folder: PathBuf,
+    /// Those that no event refers to yet: one may not fit into the log, or a blob not onto the disk.
+    loose: RefCell<BTreeSet<String>>,
 }
 
 impl Blobs {
-    pub(crate) fn in_record(record: &Path) -> Self {
-        Self { folder: record.join("blobs").join("sha256") }
+    /// Makes the folder.
+    pub(crate) fn create(disk: Arc<dyn Disk>, record: &Path) -> Result<Self, RecordError> {
+        let folder = folder_in(record);
+        make_folders(&*disk, &folder).map_err(RecordError::Write)?;
+        Ok(Self { disk, folder, loose: RefCell::default() })
     }
 
     /// Stores a value: in the log where it is small, else as a blob that is on disk when this returns.
@@ -97,23 +106,46 @@ impl Blobs {
         Ok(stored)
     }
 
-    /// Where the blob with `digest` is.
-    pub(crate) fn path(&self, digest: &str) -> PathBuf {
-        self.folder.join(digest.trim_start_matches("sha256:"))
-    }
-
-    /// Writes bytes under their digest.
+    /// Writes bytes under their digest. They are on disk when this returns, and under no name until they are.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<String, RecordError> {
         let digest = claw_policy::digest(bytes);
-        let path = self.path(&digest);
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(RecordError::Write)?;
-        let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(digest),
-            Err(error) => return Err(RecordError::Write(error)),
+        let name = name(&digest);
+        let written = if self.folder.join(name).exists() {
+            self.disk.sync_folder(&self.folder)
+        } else {
+            self.loose.borrow_mut().insert(digest.clone());
+            put_synced(&*self.disk, &self.folder, name, bytes)
         };
-        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(RecordError::Write)?;
-        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(RecordError::Write)?;
+        written.map_err(RecordError::Write)?;
         Ok(digest)
     }
+
+    /// Takes note that an event refers to these.
+    pub(crate) fn refer<'d>(&self, digests: impl Iterator<Item = &'d str>) {
+        let mut loose = self.loose.borrow_mut();
+        if !loose.is_empty() {
+            digests.for_each(|digest| _ = loose.remove(digest));
+        }
+    }
+
+    /// Takes away what no event refers to: the record ends.
+    pub(crate) fn remove_loose(&self) -> Result<(), RecordError> {
+        for digest in self.loose.take() {
+            match self.disk.remove(&self.folder.join(name(&digest))) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed.map_err(RecordError::Write)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where the blobs of a record are.
+pub(crate) fn folder_in(record: &Path) -> PathBuf {
+    record.join("blobs").join("sha256")
+}
+
+/// The name of a blob's file.
+fn name(digest: &str) -> &str {
+    digest.trim_start_matches("sha256:")
 }

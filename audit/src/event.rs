@@ -19,6 +19,8 @@ pub enum Event {
         run: String,
         /// Unix time in milliseconds.
         time: u64,
+        /// The checkpoint of the machine's log once it had opened this run, signed.
+        machine: String,
         /// The policy's text.
         policy: Stored,
         /// What it is narrowed to.
@@ -103,6 +105,9 @@ pub enum Event {
         status: Status,
         /// Unix time in milliseconds.
         time: u64,
+        /// Where the run was cut off and the next start sealed it: the bytes of a torn last line, which are not here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cut: Option<u64>,
     },
 }
 
@@ -313,7 +318,7 @@ pub enum Status {
     Failed,
     /// A rule stopped it while it ran.
     Halted,
-    /// Its user stopped it.
+    /// Its user stopped it, or it was cut off.
     Interrupted,
 }
 

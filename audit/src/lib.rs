@@ -3,16 +3,24 @@
 mod blobs;
 mod canonical;
 pub mod checkpoint;
+#[cfg(test)]
+mod crashes;
+mod disk;
 mod error;
 mod event;
+#[cfg(test)]
+mod faulty;
 mod grammar;
 mod lines;
 mod list;
 mod log;
 mod machine;
 pub mod merkle;
+mod prune;
+mod reading;
 mod recheck;
 mod record;
+mod recover;
 pub mod secret;
 mod verify;
 
@@ -22,5 +30,7 @@ pub use event::{Call, Event, FailureReason, Halt, Host, Input, Status, StepLabel
 pub use list::{Summary, list};
 pub use machine::{Machine, MachineEvent};
 pub use recheck::{plan_text, recheck, reopen, seed, verdict_of};
+pub use prune::{Pruned, prune};
 pub use record::Record;
+pub use recover::{CutOff, recover};
 pub use verify::{Fault, Verified, VerifiedMachine, verify, verify_machine};

@@ -22,6 +22,10 @@ use crate::verify::{Fault, fault};
 pub fn recheck(folder: &Path, events: &[Event]) -> Result<(), Fault> {
     let log = folder.join(LOG);
     let wrong = |line: usize, what: String| fault(&log, Some(line as u64), what);
+    if !matches!(events.first(), Some(Event::Open { .. })) {
+        // It was cut off before it opened.
+        return Ok(());
+    }
     let (policy, session) = reopen(folder, events).map_err(|what| wrong(1, what))?;
     let Some(at) = events.iter().position(|event| matches!(event, Event::Plan { .. })) else { return Ok(()) };
     let (Some(Event::Plan { text, base64 }), Some(Event::Verdict { verdict, time, violations, steps })) =

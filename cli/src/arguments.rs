@@ -173,10 +173,23 @@ pub(crate) enum AuditCommand {
         #[arg(long, value_name = "KEY")]
         key: Option<String>,
     },
+    /// Take away the records of runs that ended long ago
+    ///
+    /// The machine's log says which were taken away. Records that do not verify are kept.
+    Prune {
+        /// How long ago: `30d`, `12 weeks`, `1y 6mo`
+        #[arg(long, value_name = "SPAN", value_parser = span)]
+        older_than: jiff::Span,
+    },
     /// Print the checkpoint of the machine's log, to be kept elsewhere
     Head,
     /// Print the public key that records are verified with
     Key,
+}
+
+fn span(text: &str) -> Result<jiff::Span, String> {
+    let span: jiff::Span = text.parse().map_err(|error: jiff::Error| error.to_string())?;
+    if span.is_negative() { Err("a span into the past is wanted, such as `30d`".to_owned()) } else { Ok(span) }
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
