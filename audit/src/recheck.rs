@@ -29,7 +29,7 @@ pub fn recheck(folder: &Path, events: &[Event]) -> Result<(), Fault> {
         // It was cut off before there was a verdict.
         return Ok(());
     };
-    let plan = plan(folder, text, *base64).map_err(|what| wrong(at + 1, what))?;
+    let plan = plan_text(folder, text, *base64).map_err(|what| wrong(at + 1, what))?;
     let now = SystemTime::UNIX_EPOCH + Duration::from_millis(*time);
     let again = Plan::parse(&plan, &policy.limits).and_then(|plan| policy.check(&session, plan, now));
     let (decided, found, labels) = verdict_of(&again);
@@ -92,22 +92,33 @@ pub fn verdict_of(decided: &Result<ValidatedPlan, Refusal>) -> (Verdict, Vec<Vio
     }
 }
 
-fn plan(folder: &Path, stored: &Stored, base64: bool) -> Result<Vec<u8>, String> {
+/// The text of a plan as it was received, from the record in `folder`.
+///
+/// # Errors
+/// What is missing, in words.
+pub fn plan_text(folder: &Path, stored: &Stored, base64: bool) -> Result<Vec<u8>, String> {
     let text = text(folder, stored)?.into_bytes();
     if base64 { STANDARD.decode(text).map_err(|error| error.to_string()) } else { Ok(text) }
 }
 
-fn text(folder: &Path, stored: &Stored) -> Result<String, String> {
+/// A value that the record in `folder` stores, in its log or beside it.
+///
+/// # Errors
+/// What is missing, in words.
+pub fn stored_value(folder: &Path, stored: &Stored) -> Result<Value, String> {
     match stored {
-        Stored::Inline(Value::String(text)) => Ok(text.clone()),
-        Stored::Inline(other) => Ok(other.to_string()),
+        Stored::Inline(value) => Ok(value.clone()),
         Stored::Blob(digest) => {
             let path = folder.join("blobs").join("sha256").join(digest.trim_start_matches("sha256:"));
             let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-            match serde_json::from_slice(&bytes).map_err(|error| error.to_string())? {
-                Value::String(text) => Ok(text),
-                other => Ok(other.to_string()),
-            }
+            serde_json::from_slice(&bytes).map_err(|error| error.to_string())
         }
+    }
+}
+
+fn text(folder: &Path, stored: &Stored) -> Result<String, String> {
+    match stored_value(folder, stored)? {
+        Value::String(text) => Ok(text),
+        other => Ok(other.to_string()),
     }
 }

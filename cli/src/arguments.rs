@@ -146,6 +146,18 @@ pub(crate) enum CapabilityCommand {
 pub(crate) enum AuditCommand {
     /// List the runs that have a record, newest first
     List,
+    /// Print what happened in a run: its plan, the verdict, each step and what it did
+    ///
+    /// The record is verified first; nothing is shown of one that does not verify.
+    Show {
+        /// A run, or the folder of its record
+        run: PathBuf,
+        #[command(flatten)]
+        shown: Shown,
+        /// The public key, if it is not this machine's: what `audit key` printed there
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+    },
     /// Check that nothing of a record was changed, taken away or added
     Verify {
         /// A run, or the folder of its record; all of them if it is left out
@@ -161,6 +173,17 @@ pub(crate) enum AuditCommand {
     Head,
     /// Print the public key that records are verified with
     Key,
+}
+
+/// How much of a record is shown.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Shown {
+    /// List every call to the host, and not what they come to for each path
+    #[arg(long)]
+    pub(crate) calls: bool,
+    /// Show the inputs' values, the steps' arguments as they were filled in, and their outputs too
+    #[arg(long)]
+    pub(crate) values: bool,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

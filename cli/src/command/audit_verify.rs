@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use claw_audit::checkpoint::{Checkpoint, MACHINE_ORIGIN, PublicKey};
 use claw_audit::{Fault, Machine, Verified, VerifiedMachine};
 use claw_policy::printable::printable;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::ambient::{self, Home};
 use crate::error::{DONE, Error, UNVERIFIED};
@@ -20,11 +20,7 @@ pub(crate) fn verify(
 ) -> Result<ExitCode, Error> {
     let home = Home::find()?.private()?;
     let machine = Machine::open(&home.state)?;
-    let key = match key {
-        None => machine.key().public(),
-        Some(text) => PublicKey::parse(&text)
-            .ok_or_else(|| Error::input("usage", "`--key` is no key").help("give what `claw audit key` prints"))?,
-    };
+    let key = public_key(&machine, key.as_deref())?;
     let since = since.map(|file| checkpoint(&file, key)).transpose()?;
     let found = all(&home, &machine, key, since.as_ref(), run);
     let (verified, fault) = match found {
@@ -35,7 +31,7 @@ pub(crate) fn verify(
         let runs = verified.iter().map(|run| {
             json!({ "run": run.run, "status": run.status.map(claw_audit::Status::as_str), "lines": run.events.len(), "notes": run.notes })
         });
-        let fault = fault.as_ref().map(|fault| json!({ "file": fault.file, "line": fault.line, "what": fault.what }));
+        let fault = fault.as_ref().map(fault_json);
         report::print_json(&json!({ "verified": runs.collect::<Vec<_>>(), "fault": fault }))?;
     } else {
         for run in &verified {
@@ -57,8 +53,7 @@ type Found = Result<Vec<Verified>, (Vec<Verified>, Fault)>;
 fn all(home: &Home, machine: &Machine, key: PublicKey, since: Option<&Checkpoint>, run: Option<PathBuf>) -> Found {
     let log = claw_audit::verify_machine(machine.folder(), key, since).map_err(|fault| (Vec::new(), fault))?;
     let folders: Vec<PathBuf> = match run {
-        Some(run) if run.components().count() > 1 || run.is_dir() => vec![run],
-        Some(run) => vec![home.runs().join(run)],
+        Some(run) => vec![folder(home, run)],
         // Those that were opened: one that is gone is a fault.
         None => log.opened().map(|run| home.runs().join(run)).collect(),
     };
@@ -72,11 +67,29 @@ fn all(home: &Home, machine: &Machine, key: PublicKey, since: Option<&Checkpoint
     Ok(verified)
 }
 
-fn one(folder: &Path, machine: &VerifiedMachine, key: PublicKey) -> Result<Verified, Fault> {
+/// The key that is given, or this user's own.
+pub(crate) fn public_key(machine: &Machine, given: Option<&str>) -> Result<PublicKey, Error> {
+    let Some(text) = given else { return Ok(machine.key().public()) };
+    PublicKey::parse(text)
+        .ok_or_else(|| Error::input("usage", "`--key` is no key").help("give what `claw audit key` prints"))
+}
+
+/// The folder of a record: as it is given, or of a run among claw's own.
+pub(crate) fn folder(home: &Home, run: PathBuf) -> PathBuf {
+    if run.components().count() > 1 || run.is_dir() { run } else { home.runs().join(run) }
+}
+
+/// Verifies one record: by itself, in the machine's log, and its verdict.
+pub(crate) fn one(folder: &Path, machine: &VerifiedMachine, key: PublicKey) -> Result<Verified, Fault> {
     let run = claw_audit::verify(folder, key)?;
     run.in_machine(machine)?;
     claw_audit::recheck(folder, &run.events)?;
     Ok(run)
+}
+
+/// A fault as `--json` shows it.
+pub(crate) fn fault_json(fault: &Fault) -> Value {
+    json!({ "file": fault.file, "line": fault.line, "what": fault.what })
 }
 
 fn checkpoint(file: &Path, key: PublicKey) -> Result<Checkpoint, Error> {
