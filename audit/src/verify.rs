@@ -6,6 +6,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use crate::blobs::{blob, folder_in};
 use crate::checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint, MACHINE_ORIGIN, PublicKey, run_origin};
 use crate::event::{Event, Status, Stored};
 use crate::grammar::Grammar;
@@ -13,10 +14,6 @@ use crate::log::{CHECKPOINT, LOG};
 use crate::machine::MachineEvent;
 use crate::merkle::{Hash, Tree};
 use crate::reading::{Read, open, read};
-
-/// The most bytes of a blob.
-const BLOB_BYTES_MAX: u64 = 1 << 30;
-
 /// The first thing that is wrong.
 #[derive(Debug, thiserror::Error)]
 #[error("{}{}: {what}", .file.display(), .line.map(|line| format!(":{line}")).unwrap_or_default())]
@@ -306,18 +303,9 @@ pub(crate) fn digests(event: &Event) -> impl Iterator<Item = &str> {
 
 /// Every blob that is referred to is there and is what its name says.
 fn verify_blobs(folder: &Path, wanted: &BTreeSet<String>) -> Result<(), Fault> {
-    let blobs = folder.join("blobs").join("sha256");
     for digest in wanted {
-        let path = blobs.join(digest.trim_start_matches("sha256:"));
-        // Looked at before it is opened: opening a FIFO would wait for its other end.
-        let metadata = fs::symlink_metadata(&path).map_err(|error| fault(&path, None, error.to_string()))?;
-        if !metadata.is_file() || metadata.len() > BLOB_BYTES_MAX {
-            return Err(fault(&path, None, "it is no blob"));
-        }
-        let bytes = fs::read(&path).map_err(|error| fault(&path, None, error.to_string()))?;
-        if claw_policy::digest(&bytes) != *digest {
-            return Err(fault(&path, None, "it is not what its name says"));
-        }
+        let file = folder_in(folder).join(digest.trim_start_matches("sha256:"));
+        blob(folder, digest).map_err(|error| fault(&file, None, error.to_string()))?;
     }
     Ok(())
 }

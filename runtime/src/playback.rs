@@ -100,9 +100,11 @@ impl Playback {
             (None | Some(Event::Seal { status: Status::Interrupted, .. }), _) | (Some(Event::Seal { .. }), None) => {
                 Ok(())
             }
-            (_, status) => {
-                self.append(&Event::Seal { status: status.unwrap_or(Status::Interrupted), time: self.time_ms() })
-            }
+            (_, status) => self.append(&Event::Seal {
+                status: status.unwrap_or(Status::Interrupted),
+                time: self.time_ms(),
+                cut: None,
+            }),
         }
     }
 
@@ -150,7 +152,7 @@ impl Playback {
         let over = |why: &str| ReplayEnd::Over { line: self.at as u64, why: why.to_owned() };
         let (step, result, usage, tape) = match rest.get(calls.len()) {
             Some(Event::Done { step, output, usage, tape, .. }) => {
-                let output = stored_value(&self.folder, output).map_err(|error| over(&error.to_string()))?;
+                let output = stored_value(&self.folder, output).map_err(|why| over(&why))?;
                 (step, Ok(output), *usage, tape)
             }
             Some(Event::Failed { step, reason, usage, tape }) => (step, Err(reason.clone()), *usage, tape),
@@ -174,7 +176,7 @@ impl Playback {
 
     fn answers(&self, tape: Option<&Stored>) -> Result<Vec<Answered>, String> {
         let Some(tape) = tape else { return Ok(Vec::new()) };
-        let tape = stored_value(&self.folder, tape).map_err(|error| error.to_string())?;
+        let tape = stored_value(&self.folder, tape)?;
         serde_json::from_value(tape).map_err(|error| format!("its tape cannot be read: {error}"))
     }
 
