@@ -2,9 +2,9 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 
 use serde_json::Value;
 
@@ -30,6 +30,57 @@ fn exact(value: &mut Value) {
     }
 }
 
+/// The most bytes of a blob.
+const BLOB_BYTES_MAX: u64 = 1 << 30;
+
+/// The form of a value in an event, and the bytes of its blob where it is one.
+fn form(mut value: Value) -> Result<(Stored, Option<Vec<u8>>), RecordError> {
+    exact(&mut value);
+    let bytes = serde_json::to_vec(&value).map_err(RecordError::Encoding)?;
+    if bytes.len() <= INLINE_BYTES_MAX {
+        return Ok((Stored::Inline(value), None));
+    }
+    Ok((Stored::Blob(claw_policy::digest(&bytes)), Some(bytes)))
+}
+
+/// The form that a value has in an event, and nothing is written.
+///
+/// # Errors
+/// What has no JSON.
+pub fn stored(value: Value) -> Result<Stored, RecordError> {
+    form(value).map(|(stored, _)| stored)
+}
+
+/// The value that the record in `record` stores as `stored`.
+///
+/// # Errors
+/// A blob that cannot be read, or is no JSON.
+pub fn stored_value(record: &Path, stored: &Stored) -> io::Result<Value> {
+    match stored {
+        Stored::Inline(value) => Ok(value.clone()),
+        Stored::Blob(digest) => Ok(serde_json::from_slice(&blob(record, digest)?)?),
+    }
+}
+
+/// The bytes of the blob with `digest` of the record in `record`, which are those that it names.
+///
+/// # Errors
+/// When it cannot be read, or is not what its name says.
+pub fn blob(record: &Path, digest: &str) -> io::Result<Vec<u8>> {
+    let path = blob_path(record, digest);
+    // Looked at before it is opened: opening a FIFO would wait for its other end.
+    let metadata = fs::symlink_metadata(&path)?;
+    if !metadata.is_file() || metadata.len() > BLOB_BYTES_MAX {
+        return Err(io::Error::other("it is no blob"));
+    }
+    let bytes = fs::read(&path)?;
+    if claw_policy::digest(&bytes) == *digest {
+        Ok(bytes)
+    } else {
+        Err(io::Error::other("it is not what its name says"))
+    }
+}
+
 /// The folder `blobs/sha256` of a record.
 #[derive(Debug)]
 pub(crate) struct Blobs {
@@ -42,30 +93,26 @@ pub(crate) struct Blobs {
 impl Blobs {
     /// Makes the folder.
     pub(crate) fn create(disk: Arc<dyn Disk>, record: &Path) -> Result<Self, RecordError> {
-        let folder = record.join("blobs").join("sha256");
+        let folder = blob_folder(record);
         make_folders(&*disk, &folder).map_err(RecordError::Write)?;
         Ok(Self { disk, folder, loose: RefCell::default() })
     }
 
     /// Stores a value: in the log where it is small, else as a blob that is on disk when this returns.
-    pub(crate) fn store(&self, mut value: Value) -> Result<Stored, RecordError> {
-        exact(&mut value);
-        let bytes = serde_json::to_vec(&value).map_err(RecordError::Encoding)?;
-        if bytes.len() <= INLINE_BYTES_MAX {
-            return Ok(Stored::Inline(value));
-        }
-        self.write(&bytes).map(Stored::Blob)
+    pub(crate) fn store(&self, value: Value) -> Result<Stored, RecordError> {
+        let (stored, bytes) = form(value)?;
+        bytes.map_or(Ok(()), |bytes| self.write(&bytes).map(drop))?;
+        Ok(stored)
     }
 
     /// Writes bytes under their digest. They are on disk when this returns, and under no name until they are.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<String, RecordError> {
         let digest = claw_policy::digest(bytes);
-        let name = name(&digest);
-        let written = if self.folder.join(name).exists() {
+        let written = if self.folder.join(name(&digest)).exists() {
             self.disk.sync_folder(&self.folder)
         } else {
             self.loose.borrow_mut().insert(digest.clone());
-            put_synced(&*self.disk, &self.folder, name, bytes)
+            put_synced(&*self.disk, &self.folder, name(&digest), bytes)
         };
         written.map_err(RecordError::Write)?;
         Ok(digest)
@@ -89,6 +136,16 @@ impl Blobs {
         }
         Ok(())
     }
+}
+
+/// The folder of a record's blobs.
+pub(crate) fn blob_folder(record: &Path) -> PathBuf {
+    record.join("blobs").join("sha256")
+}
+
+/// Where a record has the blob with `digest`.
+pub(crate) fn blob_path(record: &Path, digest: &str) -> PathBuf {
+    blob_folder(record).join(name(digest))
 }
 
 /// The name of a blob's file.

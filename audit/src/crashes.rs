@@ -29,7 +29,7 @@ fn step(step: &str, arguments: Stored) -> Event {
 }
 
 fn done(step: &str, output: Stored) -> Event {
-    Event::Done { step: step.to_owned(), output, label: Label::default(), usage: Usage::default() }
+    Event::Done { step: step.to_owned(), output, label: Label::default(), usage: Usage::default(), tape: None }
 }
 
 /// A value that is a blob.

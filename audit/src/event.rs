@@ -78,6 +78,9 @@ pub enum Event {
         label: Label,
         /// What it used.
         usage: Usage,
+        /// What each of its calls was answered, in their order: what a replay answers them with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tape: Option<Stored>,
     },
     /// A step failed. Nothing after it starts.
     Failed {
@@ -87,6 +90,9 @@ pub enum Event {
         reason: FailureReason,
         /// What it used.
         usage: Usage,
+        /// As for a step that is done; none where the worker did not live to tell.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tape: Option<Stored>,
     },
     /// The run stops here, by a rule.
     Halt(Halt),
@@ -213,6 +219,8 @@ pub struct Call {
     pub step: String,
     /// `interface#function`.
     pub function: String,
+    /// The digest of all that it was asked with: paths, flags, numbers, and the bytes to be written.
+    pub arguments: String,
     /// The path that it is about, as the guest sees it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,

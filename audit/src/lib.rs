@@ -24,12 +24,13 @@ mod recover;
 pub mod secret;
 mod verify;
 
+pub use blobs::{blob, stored, stored_value};
 pub use error::RecordError;
 pub use event::{Call, Event, FailureReason, Halt, Host, Input, Status, StepLabel, Stored, Usage, Verdict, Violation};
 pub use list::{Summary, list};
 pub use machine::{Machine, MachineEvent};
 pub use prune::{Pruned, prune};
-pub use recheck::{recheck, reopen, verdict_of};
+pub use recheck::{plan_text, recheck, reopen, seed, verdict_of};
 pub use record::Record;
 pub use recover::{CutOff, recover};
 pub use verify::{Fault, Verified, VerifiedMachine, verify, verify_machine};

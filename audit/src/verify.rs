@@ -6,6 +6,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use crate::blobs::{blob, blob_folder, blob_path};
 use crate::checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint, MACHINE_ORIGIN, PublicKey, run_origin};
 use crate::event::{Event, Status, Stored};
 use crate::grammar::Grammar;
@@ -13,9 +14,6 @@ use crate::log::{CHECKPOINT, LOG};
 use crate::machine::MachineEvent;
 use crate::merkle::{Hash, Tree};
 use crate::reading::{Read, open, read};
-
-/// The most bytes of a blob.
-const BLOB_BYTES_MAX: u64 = 1 << 30;
 
 /// The first thing that is wrong.
 #[derive(Debug, thiserror::Error)]
@@ -293,8 +291,9 @@ pub(crate) fn digests(event: &Event) -> impl Iterator<Item = &str> {
         }
         Event::Plan { text, .. } => stored.push(text),
         Event::Step { arguments, .. } => stored.push(arguments),
-        Event::Done { output, .. } => stored.push(output),
-        Event::Verdict { .. } | Event::Call(_) | Event::Failed { .. } | Event::Halt(_) | Event::Seal { .. } => {}
+        Event::Done { output, tape, .. } => stored.extend([output].into_iter().chain(tape)),
+        Event::Failed { tape, .. } => stored.extend(tape),
+        Event::Verdict { .. } | Event::Call(_) | Event::Halt(_) | Event::Seal { .. } => {}
     }
     let blobs = stored.into_iter().filter_map(|stored| match stored {
         Stored::Blob(digest) => Some(digest.as_str()),
@@ -305,25 +304,14 @@ pub(crate) fn digests(event: &Event) -> impl Iterator<Item = &str> {
 
 /// Every blob that is referred to is there and is what its name says.
 fn verify_blobs(folder: &Path, wanted: &BTreeSet<String>) -> Result<(), Fault> {
-    let blobs = folder.join("blobs").join("sha256");
-    for digest in wanted {
-        let path = blobs.join(digest.trim_start_matches("sha256:"));
-        // Looked at before it is opened: opening a FIFO would wait for its other end.
-        let metadata = fs::symlink_metadata(&path).map_err(|error| fault(&path, None, error.to_string()))?;
-        if !metadata.is_file() || metadata.len() > BLOB_BYTES_MAX {
-            return Err(fault(&path, None, "it is no blob"));
-        }
-        let bytes = fs::read(&path).map_err(|error| fault(&path, None, error.to_string()))?;
-        if claw_policy::digest(&bytes) != *digest {
-            return Err(fault(&path, None, "it is not what its name says"));
-        }
-    }
-    Ok(())
+    wanted.iter().try_for_each(|digest| {
+        blob(folder, digest).map(drop).map_err(|error| fault(&blob_path(folder, digest), None, error.to_string()))
+    })
 }
 
 /// What is beside the blobs that are wanted: those of an event that was not written before the run was cut off, or somebody's.
 pub(crate) fn strays(folder: &Path, wanted: &BTreeSet<String>) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder.join("blobs").join("sha256")).into_iter().flatten().flatten();
+    let entries = fs::read_dir(blob_folder(folder)).into_iter().flatten().flatten();
     let stray = entries.map(|entry| entry.path()).filter(|path| !wanted.contains(&format!("sha256:{}", name_of(path))));
     stray.collect()
 }
