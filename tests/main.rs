@@ -22,4 +22,5 @@ mod honest;
 mod limits;
 mod program;
 mod record;
+mod replay;
 mod transcripts;

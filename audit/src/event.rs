@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use claw_policy::types::EXACT_INTEGER_MAX;
 use claw_policy::{Catalogue, Label, Narrowing};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::canonical;
 
 /// Something that was decided or that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,6 +112,23 @@ pub enum Event {
 }
 
 impl Event {
+    /// The line that it is in a log, without a line feed: two events that are the same have the same line.
+    ///
+    /// # Errors
+    /// What has no JSON.
+    pub fn line(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut line = Vec::new();
+        canonical::write(&self.to_json()?, &mut line)?;
+        Ok(line)
+    }
+
+    /// It as JSON, with what a record's numbers can carry.
+    pub(crate) fn to_json(&self) -> Result<Value, serde_json::Error> {
+        let mut json = serde_json::to_value(self)?;
+        bound_counts(&mut json);
+        Ok(json)
+    }
+
     /// Its name in the log.
     pub fn name(&self) -> &'static str {
         match self {
@@ -122,6 +142,19 @@ impl Event {
             Self::Halt(_) => "halt",
             Self::Seal { .. } => "seal",
         }
+    }
+}
+
+/// Makes counts beyond what a JSON number carries exactly that number. They are a worker's word, which could else write a
+/// line that is no event to who reads it.
+fn bound_counts(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.as_u64().is_some_and(|count| count > EXACT_INTEGER_MAX) => {
+            *value = EXACT_INTEGER_MAX.into();
+        }
+        Value::Array(items) => items.iter_mut().for_each(bound_counts),
+        Value::Object(fields) => fields.values_mut().for_each(bound_counts),
+        _ => {}
     }
 }
 

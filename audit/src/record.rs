@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use claw_policy::types::EXACT_INTEGER_MAX;
 use serde_json::Value;
 
 use crate::blobs::Blobs;
@@ -82,8 +81,7 @@ impl Record {
     /// # Errors
     /// When the log has reached its limit.
     pub fn append(&mut self, event: &Event) -> Result<(), RecordError> {
-        let mut event_json = serde_json::to_value(event).map_err(RecordError::Encoding)?;
-        bound_counts(&mut event_json);
+        let event_json = event.to_json().map_err(RecordError::Encoding)?;
         // What a guest can make many of is bounded; what was decided, and how it ended, always fits.
         let bounded = matches!(event, Event::Call(_) | Event::Step { .. });
         let most = if bounded { self.bytes_max.saturating_sub(self.log.bytes()) } else { u64::MAX };
@@ -138,22 +136,11 @@ impl Record {
     }
 }
 
-/// Makes counts beyond what a JSON number carries exactly that number. They are a worker's word, which could else write a
-/// line that is no event to who reads it.
-fn bound_counts(value: &mut Value) {
-    match value {
-        Value::Number(number) if number.as_u64().is_some_and(|count| count > EXACT_INTEGER_MAX) => {
-            *value = EXACT_INTEGER_MAX.into();
-        }
-        Value::Array(items) => items.iter_mut().for_each(bound_counts),
-        Value::Object(fields) => fields.values_mut().for_each(bound_counts),
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs::{self, File};
+
+    use claw_policy::types::EXACT_INTEGER_MAX;
 
     use super::*;
     use crate::log::LOG;
