@@ -2,10 +2,9 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 
 use serde_json::Value;
 
@@ -32,7 +31,7 @@ fn exact(value: &mut Value) {
 }
 
 /// The most bytes of a blob.
-pub(crate) const BLOB_BYTES_MAX: u64 = 1 << 30;
+const BLOB_BYTES_MAX: u64 = 1 << 30;
 
 /// The form of a value in an event, and the bytes of its blob where it is one.
 fn form(mut value: Value) -> Result<(Stored, Option<Vec<u8>>), RecordError> {
@@ -71,7 +70,7 @@ pub fn stored_value(record: &Path, stored: &Stored) -> Result<Value, String> {
 /// # Errors
 /// When it cannot be read, or is not what its name says.
 pub fn blob(record: &Path, digest: &str) -> io::Result<Vec<u8>> {
-    let path = folder_in(record).join(name(digest));
+    let path = blob_path(record, digest);
     // Looked at before it is opened: opening a FIFO would wait for its other end.
     let metadata = fs::symlink_metadata(&path)?;
     if !metadata.is_file() || metadata.len() > BLOB_BYTES_MAX {
@@ -97,7 +96,7 @@ pub(crate) struct Blobs {
 impl Blobs {
     /// Makes the folder.
     pub(crate) fn create(disk: Arc<dyn Disk>, record: &Path) -> Result<Self, RecordError> {
-        let folder = folder_in(record);
+        let folder = blob_folder(record);
         make_folders(&*disk, &folder).map_err(RecordError::Write)?;
         Ok(Self { disk, folder, loose: RefCell::default() })
     }
@@ -112,12 +111,11 @@ impl Blobs {
     /// Writes bytes under their digest. They are on disk when this returns, and under no name until they are.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<String, RecordError> {
         let digest = claw_policy::digest(bytes);
-        let name = name(&digest);
-        let written = if self.folder.join(name).exists() {
+        let written = if self.folder.join(name(&digest)).exists() {
             self.disk.sync_folder(&self.folder)
         } else {
             self.loose.borrow_mut().insert(digest.clone());
-            put_synced(&*self.disk, &self.folder, name, bytes)
+            put_synced(&*self.disk, &self.folder, name(&digest), bytes)
         };
         written.map_err(RecordError::Write)?;
         Ok(digest)
@@ -143,9 +141,14 @@ impl Blobs {
     }
 }
 
-/// Where the blobs of a record are.
-pub(crate) fn folder_in(record: &Path) -> PathBuf {
+/// The folder of a record's blobs.
+pub(crate) fn blob_folder(record: &Path) -> PathBuf {
     record.join("blobs").join("sha256")
+}
+
+/// Where a record has the blob with `digest`.
+pub(crate) fn blob_path(record: &Path, digest: &str) -> PathBuf {
+    blob_folder(record).join(name(digest))
 }
 
 /// The name of a blob's file.

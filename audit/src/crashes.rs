@@ -8,7 +8,8 @@ use claw_policy::{Label, Narrowing};
 use serde_json::Value;
 
 use crate::disk::Disk;
-use crate::faulty::{Fault, Faulty, Lost};
+use crate::faulty::{Fault, Faulty};
+use crate::losses::Lost;
 use crate::{Event, Host, Machine, Record, RecordError, Status, Stored, Usage, Verdict};
 use crate::{recover, verify, verify_machine};
 
@@ -124,18 +125,25 @@ pub(crate) fn holds(state: &Path, claims: &[Claim]) {
     check();
 }
 
-/// What was not synced is lost or not: the names, and the bytes.
+/// What was not synced is lost or not: names before the last one that was changed, that one, and bytes.
 pub(crate) struct Whole {
     names: bool,
+    last: bool,
     bytes: bool,
 }
 
-pub(crate) const NOTHING: Whole = Whole { names: false, bytes: false };
-const ALL: Whole = Whole { names: true, bytes: true };
+pub(crate) const NOTHING: Whole = Whole { names: false, last: false, bytes: false };
+const ALL: Whole = Whole { names: true, last: true, bytes: true };
+/// Names without bytes, bytes without names, and one name before those that were there before it.
+const PARTS: [Whole; 3] = [
+    Whole { names: false, last: false, bytes: true },
+    Whole { names: true, last: true, bytes: false },
+    Whole { names: true, last: false, bytes: false },
+];
 
 impl Lost for Whole {
-    fn name(&mut self) -> bool {
-        self.names
+    fn name(&mut self, is_last: bool) -> bool {
+        if is_last { self.last } else { self.names }
     }
 
     fn bytes(&mut self, synced: &[u8], written: &[u8]) -> Vec<u8> {
@@ -156,7 +164,7 @@ impl Any {
 }
 
 impl Lost for Any {
-    fn name(&mut self) -> bool {
+    fn name(&mut self, _: bool) -> bool {
         self.next() % 2 == 0
     }
 
@@ -193,8 +201,7 @@ pub(crate) fn folder() -> tempfile::TempDir {
 
 /// Looks at what is left after `done` of a journal, in every way of losing.
 pub(crate) fn each_loss(disk: &Faulty, done: usize, state: &Path, look: &mut dyn FnMut(&Path)) {
-    let halves = [Whole { names: false, bytes: true }, Whole { names: true, bytes: false }];
-    let whole = [NOTHING, ALL].into_iter().chain(halves).map(|lost| Box::new(lost) as Box<dyn Lost>);
+    let whole = [NOTHING, ALL].into_iter().chain(PARTS).map(|lost| Box::new(lost) as Box<dyn Lost>);
     let any = [done, done << 32].map(|seed| Box::new(Any(0x9e37_79b9_7f4a_7c15 ^ seed as u64)) as Box<dyn Lost>);
     for (number, lost) in whole.chain(any).enumerate() {
         lose(disk, done, state, lost, &format!("after {done} operations, loss {number}"), look);

@@ -14,6 +14,8 @@ mod grammar;
 mod lines;
 mod list;
 mod log;
+#[cfg(test)]
+mod losses;
 mod machine;
 pub mod merkle;
 mod prune;

@@ -157,7 +157,8 @@ impl Machine {
             Err(error) if error.kind() == io::ErrorKind::NotFound => match self.disk.create(&path) {
                 // Another run made it meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => again(),
-                made => made,
+                // Its name is on disk before that of the checkpoint over it.
+                made => made.and_then(|file| self.disk.sync_folder(&self.folder).map(|()| file)),
             },
             opened => opened,
         };

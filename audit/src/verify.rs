@@ -6,7 +6,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use crate::blobs::{blob, folder_in};
+use crate::blobs::{blob, blob_folder, blob_path};
 use crate::checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint, MACHINE_ORIGIN, PublicKey, run_origin};
 use crate::event::{Event, Status, Stored};
 use crate::grammar::Grammar;
@@ -303,16 +303,14 @@ pub(crate) fn digests(event: &Event) -> impl Iterator<Item = &str> {
 
 /// Every blob that is referred to is there and is what its name says.
 fn verify_blobs(folder: &Path, wanted: &BTreeSet<String>) -> Result<(), Fault> {
-    for digest in wanted {
-        let file = folder_in(folder).join(digest.trim_start_matches("sha256:"));
-        blob(folder, digest).map_err(|error| fault(&file, None, error.to_string()))?;
-    }
-    Ok(())
+    wanted.iter().try_for_each(|digest| {
+        blob(folder, digest).map(drop).map_err(|error| fault(&blob_path(folder, digest), None, error.to_string()))
+    })
 }
 
 /// What is beside the blobs that are wanted: those of an event that was not written before the run was cut off, or somebody's.
 pub(crate) fn strays(folder: &Path, wanted: &BTreeSet<String>) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder.join("blobs").join("sha256")).into_iter().flatten().flatten();
+    let entries = fs::read_dir(blob_folder(folder)).into_iter().flatten().flatten();
     let stray = entries.map(|entry| entry.path()).filter(|path| !wanted.contains(&format!("sha256:{}", name_of(path))));
     stray.collect()
 }

@@ -40,6 +40,11 @@ pub(crate) fn one(home: &Home, machine: &Machine, run: &Path, key: PublicKey) ->
 
 /// Verifies the record in `folder`, which is among this machine's.
 pub(crate) fn in_log(log: &VerifiedMachine, folder: &Path, key: PublicKey) -> Result<Verified, Fault> {
+    let run = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if log.is_pruned(&run) && !folder.exists() {
+        let what = "`claw audit prune` took this record away".to_owned();
+        return Err(Fault { file: folder.to_owned(), line: None, what });
+    }
     let record = alone(folder, key)?;
     record.in_machine(log)?;
     Ok(record)

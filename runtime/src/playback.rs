@@ -72,7 +72,9 @@ pub(crate) enum Play {
 
 impl Playback {
     /// Of the record in `folder` with `events`, once it is opened.
-    pub(crate) fn new(folder: &Path, events: Vec<Event>, bytes_max: u64) -> Self {
+    pub(crate) fn new(folder: &Path, mut events: Vec<Event>, bytes_max: u64) -> Self {
+        // Of a run that was cut off, the next start wrote the last line.
+        events.pop_if(|event| matches!(event, Event::Seal { cut: Some(_), .. }));
         Self { folder: folder.to_owned(), events, at: 1, bytes_max, stood: Vec::new(), again: 0 }
     }
 
@@ -100,11 +102,10 @@ impl Playback {
             (None | Some(Event::Seal { status: Status::Interrupted, .. }), _) | (Some(Event::Seal { .. }), None) => {
                 Ok(())
             }
-            (_, status) => self.append(&Event::Seal {
-                status: status.unwrap_or(Status::Interrupted),
-                time: self.time_ms(),
-                cut: None,
-            }),
+            (_, status) => {
+                let status = status.unwrap_or(Status::Interrupted);
+                self.append(&Event::Seal { status, time: self.time_ms(), cut: None })
+            }
         }
     }
 

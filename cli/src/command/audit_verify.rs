@@ -90,7 +90,7 @@ fn all(home: &Home, machine: &Machine, key: PublicKey, since: Option<&Checkpoint
     let mut found = Found { notes: std::mem::take(&mut log.notes), ..Found::default() };
     for folder in folders {
         let run = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if log.is_pruned(&run) {
+        if log.is_pruned(&run) && folder == home.runs().join(&run) {
             found.pruned.push(run);
             continue;
         }
