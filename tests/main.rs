@@ -21,4 +21,5 @@ mod honest;
 mod limits;
 mod program;
 mod record;
+mod replay;
 mod transcripts;

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use claw_policy::types::EXACT_INTEGER_MAX;
 use claw_policy::{Catalogue, Label, Narrowing};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::canonical;
 
 /// Something that was decided or that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,6 +79,9 @@ pub enum Event {
         label: Label,
         /// What it used.
         usage: Usage,
+        /// What each of its calls was answered, in their order: what a replay answers them with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tape: Option<Stored>,
     },
     /// A step failed. Nothing after it starts.
     Failed {
@@ -85,6 +91,9 @@ pub enum Event {
         reason: FailureReason,
         /// What it used.
         usage: Usage,
+        /// As for a step that is done; none where the worker did not live to tell.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tape: Option<Stored>,
     },
     /// The run stops here, by a rule.
     Halt(Halt),
@@ -98,6 +107,23 @@ pub enum Event {
 }
 
 impl Event {
+    /// The line that it is in a log, without a line feed: two events that are the same have the same line.
+    ///
+    /// # Errors
+    /// What has no JSON.
+    pub fn line(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut line = Vec::new();
+        canonical::write(&self.to_json()?, &mut line)?;
+        Ok(line)
+    }
+
+    /// It as JSON, with what a record's numbers can carry.
+    pub(crate) fn to_json(&self) -> Result<Value, serde_json::Error> {
+        let mut json = serde_json::to_value(self)?;
+        bound_counts(&mut json);
+        Ok(json)
+    }
+
     /// Its name in the log.
     pub fn name(&self) -> &'static str {
         match self {
@@ -111,6 +137,19 @@ impl Event {
             Self::Halt(_) => "halt",
             Self::Seal { .. } => "seal",
         }
+    }
+}
+
+/// Makes counts beyond what a JSON number carries exactly that number. They are a worker's word, which could else write a
+/// line that is no event to who reads it.
+fn bound_counts(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.as_u64().is_some_and(|count| count > EXACT_INTEGER_MAX) => {
+            *value = EXACT_INTEGER_MAX.into();
+        }
+        Value::Array(items) => items.iter_mut().for_each(bound_counts),
+        Value::Object(fields) => fields.values_mut().for_each(bound_counts),
+        _ => {}
     }
 }
 
@@ -208,6 +247,8 @@ pub struct Call {
     pub step: String,
     /// `interface#function`.
     pub function: String,
+    /// The digest of all that it was asked with: paths, flags, numbers, and the bytes to be written.
+    pub arguments: String,
     /// The path that it is about, as the guest sees it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,

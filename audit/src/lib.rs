@@ -16,10 +16,11 @@ mod record;
 pub mod secret;
 mod verify;
 
+pub use blobs::{blob, stored, stored_value};
 pub use error::RecordError;
 pub use event::{Call, Event, FailureReason, Halt, Host, Input, Status, StepLabel, Stored, Usage, Verdict, Violation};
 pub use list::{Summary, list};
 pub use machine::{Machine, MachineEvent};
-pub use recheck::{recheck, reopen, verdict_of};
+pub use recheck::{plan_text, recheck, reopen, seed, verdict_of};
 pub use record::Record;
 pub use verify::{Fault, Verified, VerifiedMachine, verify, verify_machine};

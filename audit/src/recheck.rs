@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use claw_policy::{Document, Given, Plan, Policy, Refusal, Session, ValidatedPlan};
 use serde_json::Value;
 
+use crate::blobs::{blob, stored_value};
 use crate::event::{Event, StepLabel, Stored, Verdict, Violation};
 use crate::log::LOG;
 use crate::verify::{Fault, fault};
@@ -29,7 +30,7 @@ pub fn recheck(folder: &Path, events: &[Event]) -> Result<(), Fault> {
         // It was cut off before there was a verdict.
         return Ok(());
     };
-    let plan = plan(folder, text, *base64).map_err(|what| wrong(at + 1, what))?;
+    let plan = plan_text(folder, text, *base64).map_err(|what| wrong(at + 1, what))?;
     let now = SystemTime::UNIX_EPOCH + Duration::from_millis(*time);
     let again = Plan::parse(&plan, &policy.limits).and_then(|plan| policy.check(&session, plan, now));
     let (decided, found, labels) = verdict_of(&again);
@@ -73,6 +74,16 @@ pub fn reopen(folder: &Path, events: &[Event]) -> Result<(Arc<Policy>, Session),
     Ok((Arc::new(policy), session))
 }
 
+/// What all randomness of the run came from.
+///
+/// # Errors
+/// A seed that is not in the record, in words.
+pub fn seed(folder: &Path, events: &[Event]) -> Result<[u8; 32], String> {
+    let Some(Event::Open { seed, .. }) = events.first() else { return Err("it does not open".to_owned()) };
+    let bytes = blob(folder, seed).map_err(|error| format!("its seed cannot be read: {error}"))?;
+    bytes.try_into().map_err(|_| "its seed is none".to_owned())
+}
+
 /// A verdict in the form that it has in a record.
 pub fn verdict_of(decided: &Result<ValidatedPlan, Refusal>) -> (Verdict, Vec<Violation>, Vec<StepLabel>) {
     match decided {
@@ -92,22 +103,18 @@ pub fn verdict_of(decided: &Result<ValidatedPlan, Refusal>) -> (Verdict, Vec<Vio
     }
 }
 
-fn plan(folder: &Path, stored: &Stored, base64: bool) -> Result<Vec<u8>, String> {
+/// The text of a plan that the record in `folder` has as `stored`; in base64 where it is not UTF-8.
+///
+/// # Errors
+/// A blob that cannot be read, in words.
+pub fn plan_text(folder: &Path, stored: &Stored, base64: bool) -> Result<Vec<u8>, String> {
     let text = text(folder, stored)?.into_bytes();
     if base64 { STANDARD.decode(text).map_err(|error| error.to_string()) } else { Ok(text) }
 }
 
 fn text(folder: &Path, stored: &Stored) -> Result<String, String> {
-    match stored {
-        Stored::Inline(Value::String(text)) => Ok(text.clone()),
-        Stored::Inline(other) => Ok(other.to_string()),
-        Stored::Blob(digest) => {
-            let path = folder.join("blobs").join("sha256").join(digest.trim_start_matches("sha256:"));
-            let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-            match serde_json::from_slice(&bytes).map_err(|error| error.to_string())? {
-                Value::String(text) => Ok(text),
-                other => Ok(other.to_string()),
-            }
-        }
+    match stored_value(folder, stored).map_err(|error| error.to_string())? {
+        Value::String(text) => Ok(text),
+        other => Ok(other.to_string()),
     }
 }

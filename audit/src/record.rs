@@ -4,7 +4,6 @@ use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use claw_policy::types::EXACT_INTEGER_MAX;
 use serde_json::Value;
 
 use crate::blobs::Blobs;
@@ -72,8 +71,7 @@ impl Record {
     /// # Errors
     /// When the log has reached its limit.
     pub fn append(&mut self, event: &Event) -> Result<(), RecordError> {
-        let mut event_json = serde_json::to_value(event).map_err(RecordError::Encoding)?;
-        bound_counts(&mut event_json);
+        let event_json = event.to_json().map_err(RecordError::Encoding)?;
         // What a guest can make many of is bounded; what was decided, and how it ended, always fits.
         let bounded = matches!(event, Event::Call(_) | Event::Step { .. });
         let most = if bounded { self.bytes_max.saturating_sub(self.log.bytes()) } else { u64::MAX };
@@ -123,22 +121,11 @@ impl Record {
     }
 }
 
-/// Makes counts beyond what a JSON number carries exactly that number. They are a worker's word, which could else write a
-/// line that is no event to who reads it.
-fn bound_counts(value: &mut Value) {
-    match value {
-        Value::Number(number) if number.as_u64().is_some_and(|count| count > EXACT_INTEGER_MAX) => {
-            *value = EXACT_INTEGER_MAX.into();
-        }
-        Value::Array(items) => items.iter_mut().for_each(bound_counts),
-        Value::Object(fields) => fields.values_mut().for_each(bound_counts),
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs::File;
+
+    use claw_policy::types::EXACT_INTEGER_MAX;
 
     use super::*;
     use crate::log::LOG;
@@ -183,6 +170,7 @@ mod tests {
         let call = Event::Call(crate::Call {
             step: "a".to_owned(),
             function: "f".repeat(200),
+            arguments: claw_policy::digest(b""),
             subject: None,
             to: None,
             bytes: None,
@@ -201,7 +189,8 @@ mod tests {
         let reason = crate::FailureReason { kind: "trap".to_owned(), message: String::new() };
         let usage = |fuel| crate::Usage { fuel, ..Default::default() };
         for fuel in [7, EXACT_INTEGER_MAX, EXACT_INTEGER_MAX + 1, u64::MAX] {
-            let failed = |fuel| Event::Failed { step: "a".to_owned(), reason: reason.clone(), usage: usage(fuel) };
+            let failed =
+                |fuel| Event::Failed { step: "a".to_owned(), reason: reason.clone(), usage: usage(fuel), tape: None };
             record.append(&failed(fuel)).unwrap();
             record.write().unwrap();
             let log = fs::read_to_string(record.folder().join(LOG)).unwrap();

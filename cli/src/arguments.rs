@@ -31,7 +31,7 @@ Try:
 
 Exit codes: 0 done or accepted, 1 an error of ours, 2 wrong usage or a file that does not load,
 3 refused or halted, an approval is needed, or a policy got wider,
-4 a capability failed or hit a limit, 130 interrupted.";
+4 a capability failed or hit a limit, 5 a record does not verify or a replay differs, 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -50,6 +50,10 @@ pub(crate) enum Command {
     /// Read the records of earlier runs
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Run a recorded run again, with the answers that it got, and say whether all comes out the same
+    ///
+    /// Nothing real is touched: no granted folder, no clock. Exits with 5 if anything differs.
+    Replay(ReplayArguments),
     /// Say what on this machine would weaken the sandbox
     Doctor,
 }
@@ -87,6 +91,18 @@ impl PlanArguments {
     pub(crate) fn narrowing(&self) -> Narrowing {
         Narrowing { task: self.task.clone(), only: self.only.clone() }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArguments {
+    /// A run, or the folder of its record
+    pub(crate) run: PathBuf,
+    /// A component of the run that is no longer here: its file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) component: Vec<PathBuf>,
+    /// The public key, if it is another machine's record: what `audit key` printed there
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
