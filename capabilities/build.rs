@@ -15,7 +15,9 @@ const WASI: &str = "wasm32-wasip2";
 /// For guests that need nothing: what is built for this target imports nothing, and is made a component here.
 const BARE: &str = "wasm32-unknown-unknown";
 
-const GUESTS: [(&str, &str); 6] = [
+const GUESTS: [(&str, &str); 8] = [
+    ("html-to-text", BARE),
+    ("http-fetch", WASI),
     ("json-query", BARE),
     ("list-files", WASI),
     ("read-file", WASI),

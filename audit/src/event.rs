@@ -69,6 +69,8 @@ pub enum Event {
         /// The base of the step's clock: unix time in milliseconds.
         clock: u64,
     },
+    /// A request that the parent sent for a component, or did not send. It is not the worker's word.
+    Exchange(Exchange),
     /// A call that a component made to the host, with authority.
     Call(Call),
     /// A step is done.
@@ -136,6 +138,7 @@ impl Event {
             Self::Plan { .. } => "plan",
             Self::Verdict { .. } => "verdict",
             Self::Step { .. } => "step",
+            Self::Exchange(_) => "exchange",
             Self::Call(_) => "call",
             Self::Done { .. } => "done",
             Self::Failed { .. } => "failed",
@@ -264,6 +267,35 @@ pub struct Call {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
     /// `ok`, or the error's name.
+    pub outcome: String,
+}
+
+/// A request, as the parent saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exchange {
+    /// The step that asked for it.
+    pub step: String,
+    /// Its method, as it was asked for.
+    pub method: String,
+    /// Its URL, as it was asked for.
+    pub url: String,
+    /// Bytes of its body.
+    pub sent: u64,
+    /// The digest of its body.
+    pub body: String,
+    /// The grant that allowed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<String>,
+    /// The address and port that answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// The status of the response.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Bytes of the response's body.
+    pub received: u64,
+    /// `ok`, or why there was no response: more than the component was told.
     pub outcome: String,
 }
 

@@ -76,6 +76,7 @@ impl Grammar {
                 }
                 State::Step(step.clone())
             }
+            (State::Step(open), Event::Exchange(exchange)) if exchange.step == open => State::Step(open),
             (State::Step(open), Event::Call(call)) if call.step == open => State::Step(open),
             (State::Step(open), Event::Done { step, .. }) if *step == open => State::Accepted,
             (State::Step(open), Event::Failed { step, .. }) if *step == open => State::Stopped,

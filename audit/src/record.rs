@@ -83,7 +83,7 @@ impl Record {
     pub fn append(&mut self, event: &Event) -> Result<(), RecordError> {
         let event_json = event.to_json().map_err(RecordError::Encoding)?;
         // What a guest can make many of is bounded; what was decided, and how it ended, always fits.
-        let bounded = matches!(event, Event::Call(_) | Event::Step { .. });
+        let bounded = matches!(event, Event::Call(_) | Event::Exchange(_) | Event::Step { .. });
         let most = if bounded { self.bytes_max.saturating_sub(self.log.bytes()) } else { u64::MAX };
         match self.log.append(&event_json, most).map_err(RecordError::Encoding)? {
             true => {

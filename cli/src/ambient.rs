@@ -115,6 +115,32 @@ fn others_write(metadata: &Metadata) -> bool {
     !owner_is_own || (!is_sticky && (metadata.mode() & 0o002 != 0 || (metadata.mode() & 0o020 != 0 && !group_is_own)))
 }
 
+/// A variable of the environment, as text.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The most bytes of a file with a secret: what servers take of a header line.
+const SECRET_FILE_BYTES_MAX: u64 = 8 << 10;
+
+/// Reads a file that has a secret, which nobody but this user may be able to read.
+pub(crate) fn read_secret(path: &Path) -> Result<Vec<u8>, String> {
+    let shown = printable(&path.to_string_lossy());
+    let failed = |error: io::Error| format!("`{shown}`: {error}");
+    // Looked at before it is opened: opening a FIFO would wait for its other end.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(format!("`{shown}` is no file"));
+    }
+    let file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if metadata.mode() & 0o077 != 0 || metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(format!("others can read `{shown}`: make it yours alone, with `chmod 600`"));
+    }
+    let mut bytes = Vec::new();
+    file.take(SECRET_FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > SECRET_FILE_BYTES_MAX { Err(format!("`{shown}` is over {SECRET_FILE_BYTES_MAX} bytes")) } else { Ok(bytes) }
+}
+
 /// Reads a policy: a regular file that no stranger can write, in a folder where none can put another in its place.
 pub(crate) fn read_policy(path: &Path) -> Result<String, Error> {
     let shown = claw_policy::printable::printable(&path.to_string_lossy());

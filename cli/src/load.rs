@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use claw_policy::{
-    Catalogue, Document, Folder, Given, Limits, LoadError, Name, Narrowing, Policy, Session, Target, run_tests,
+    Catalogue, Document, Folder, Given, Limits, LoadError, Name, Narrowing, Policy, Session, run_tests,
 };
-use claw_runtime::{Allocation, Cache, Compiler, Components, Folders, Places, Runtime, Wall};
+use claw_runtime::{Allocation, Cache, Compiler, Components, Folders, Network, Places, Runtime, Wall};
 
 use crate::ambient::{self, Home};
 use crate::arguments::{PlanArguments, PolicyArguments};
 use crate::error::Error;
-use crate::progress;
+use crate::{network, progress};
 
 /// A policy that is ready to decide and to run.
 #[derive(Debug)]
@@ -137,9 +137,14 @@ impl Loaded {
     }
 
     /// What the plans of this policy run with.
-    pub(crate) fn runtime(components: Components, folders: Folders) -> Result<Runtime, Error> {
+    pub(crate) fn runtime(
+        components: Components,
+        folders: Folders,
+        network: Option<Network>,
+    ) -> Result<Runtime, Error> {
         let mut runtime =
             Runtime::new(ambient::program()?, Allocation::OnDemand, components, folders, ambient::random()?);
+        runtime.network = network;
         runtime.interrupt = Some(ambient::interrupt()?);
         Ok(runtime)
     }
@@ -171,11 +176,12 @@ fn test_plans(document: &Document, base: &Path) -> Result<BTreeMap<String, Strin
 /// What this version decides on and cannot run.
 fn runs(policy: &Policy, document: &Document) -> Result<(), Vec<LoadError>> {
     let held: BTreeSet<&Name> = policy.capabilities.values().flat_map(|capability| &capability.grants).collect();
-    let hosts =
-        policy.grants.iter().filter(|(name, grant)| held.contains(name) && matches!(grant.target, Target::Hosts(_)));
-    let errors = hosts.map(|(name, _)| {
+    let tcp = policy.grants.iter().filter(|(name, grant)| {
+        held.contains(name) && grant.hosts().is_some_and(|hosts| !hosts.tcp.is_empty())
+    });
+    let errors = tcp.map(|(name, _)| {
         let message =
-            format!("the grant `{name}` is of hosts, and a capability holds it: this version of claw checks such plans, and runs none");
+            format!("the grant `{name}` is of TCP, and a capability holds it: this version of claw checks such plans, and runs none");
         LoadError::new("policy.later", document.grant_span(name), message)
             .help("keep the capabilities without it: `--only`; `claw check` works with all")
     });
@@ -222,7 +228,8 @@ fn places(
     protected.extend(components.files().iter().cloned());
     protected.extend(ambient::program_file());
     let private = vec![home.config.clone(), home.state.clone(), home.cache.clone()];
-    Ok(Places { base, home: home.home.clone(), binds, private, protected, make: false })
+    let secrets = network::secret_files(document.secrets(), &base);
+    Ok(Places { base, home: home.home.clone(), binds, private, protected, secrets, make: false })
 }
 
 /// The folder that a policy file is in: what its relative paths are relative to.

@@ -21,6 +21,7 @@ mod arguments;
 mod command;
 mod error;
 mod load;
+mod network;
 mod moment;
 mod progress;
 mod records;

@@ -95,6 +95,8 @@ pub enum Authority {
     Inert,
     /// The folders that are granted.
     Folders,
+    /// Requests over HTTP, to the hosts that are granted.
+    Http,
     /// Sockets, which no grant gives anyone yet: nothing stands behind them, and a capability has to say so.
     Network,
     /// Something that this host does not give to anyone.

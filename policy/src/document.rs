@@ -249,6 +249,8 @@ pub(crate) struct Task {
 pub(crate) struct Defaults {
     /// What it does with folders, for whoever writes a first policy.
     pub(crate) access: Option<Access>,
+    /// The function that is meant where a policy names none.
+    pub(crate) function: Option<String>,
     pub(crate) output: Option<Output>,
     #[serde(default)]
     pub(crate) argument: BTreeMap<String, toml::Value>,
@@ -341,6 +343,11 @@ pub struct NamedFolder {
 }
 
 impl Document {
+    /// The secrets that its grants name.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.root.grant.values().filter_map(|grant| grant.secret.as_ref())
+    }
+
     /// Reads a policy's text.
     ///
     /// # Errors

@@ -104,6 +104,19 @@ impl Grant {
         }
     }
 
+    /// The hosts that it grants, where it grants some.
+    pub fn hosts(&self) -> Option<&HostGrant> {
+        match &self.target {
+            Target::Folder(_) => None,
+            Target::Hosts(hosts) => Some(hosts),
+        }
+    }
+
+    /// Whether it grants requests over HTTP.
+    pub fn is_http(&self) -> bool {
+        self.hosts().is_some_and(|hosts| !hosts.http.is_empty())
+    }
+
     /// Whether files can be written through it.
     pub fn writes(&self) -> bool {
         self.folder().is_some_and(|folder| folder.access == Access::Write)

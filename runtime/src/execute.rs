@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use claw_audit::{FailureReason, Status, Usage};
+use claw_audit::{Exchange, FailureReason, Status, Usage};
 use claw_policy::{
     Access, Capability, Execution, Limits, Name, OutputFault, Policy, ReadyStep, Refusal, Session, ValidatedPlan,
     Violation,
@@ -17,9 +17,11 @@ use sha2::{Digest, Sha256};
 use crate::components::Components;
 use crate::ending::{Ending, INTERRUPTED, StepOutcome, failed, fault_ending, reason, settle};
 use crate::engine::Allocation;
+use crate::exchange::{Refused, Request};
 use crate::folders::Folders;
 use crate::host::Report;
 use crate::journal::{Journal, JournalError};
+use crate::network::Network;
 use crate::playback::Play;
 use crate::recording::{conclude, halt, intend, log_is_full};
 use crate::worker::{Call, Ended, FolderUse, Preparation, Spare, Worker, WorkerFault};
@@ -39,6 +41,8 @@ pub struct Runtime {
     pub seed: [u8; 32],
     /// The first worker, where it has been started ahead.
     pub spare: Option<Spare>,
+    /// What sends the requests of guests. None is fine: then each is denied.
+    pub network: Option<Network>,
     /// Becomes readable when the user interrupts.
     pub interrupt: Option<OwnedFd>,
     worker: Option<Started>,
@@ -101,7 +105,7 @@ impl Runtime {
         folders: Folders,
         seed: [u8; 32],
     ) -> Self {
-        Self { program, allocation, components, folders, seed, spare: None, interrupt: None, worker: None }
+        Self { program, allocation, components, folders, seed, spare: None, network: None, interrupt: None, worker: None }
     }
 
     /// Runs a plan in the session that it was checked against. Both are used up.
@@ -149,9 +153,10 @@ impl Runtime {
             }
             intended?;
             let play = journal.play()?;
-            let (ending, usage, report) = self.step(&policy, &wanted, &mut execution, &ready, clock_ms, play);
+            let (ending, usage, report, exchanges) =
+                self.step(&policy, &wanted, &mut execution, &ready, clock_ms, play);
             let (outcome, ended) = settle(&ready, ending, usage, &report);
-            let recorded = conclude(journal, &ready, &outcome, &report);
+            let recorded = conclude(journal, &ready, &outcome, &report, exchanges);
             let full = log_is_full(&recorded, &ready);
             if full.is_none() {
                 // However the step ended: what cannot be recorded ends the run, and no more is written after it.
@@ -187,11 +192,11 @@ impl Runtime {
         ready: &ReadyStep,
         clock_ms: u64,
         play: Play,
-    ) -> (Ending, Usage, Report) {
+    ) -> (Ending, Usage, Report, Vec<Exchange>) {
         let Some(capability) = policy.capabilities.get(&ready.capability) else {
             execution.failed(ready, 0, 0);
             let reason = reason("worker", "the policy has no such capability");
-            return (Ending::Failed(reason), Usage::default(), Report::default());
+            return (Ending::Failed(reason), Usage::default(), Report::default(), Vec::new());
         };
         let has_effects = capability.has_effects(&policy.grants);
         let (written_left, files_left) = execution.budgets_left();
@@ -202,7 +207,8 @@ impl Runtime {
             Play::Again { tape, recorded } => (Some(tape), Some(recorded)),
             Play::Stands { result, calls, usage } => {
                 let report = Report { calls, calls_left_out: usage.calls_left_out, ..Report::default() };
-                return (stand(execution, ready, capability, result, usage, spent), usage, report);
+                let ending = stand(execution, ready, capability, result, usage, spent);
+                return (ending, usage, report, Vec::new());
             }
         };
         let call = Call {
@@ -214,8 +220,9 @@ impl Runtime {
             seed: self.step_seed(ready),
             tape,
         };
+        let mut exchanges = Vec::new();
         let began = Instant::now();
-        let answer = self.call(policy, wanted, call, capability);
+        let answer = self.call(policy, wanted, call, ready, capability, &mut exchanges);
         let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         match answer {
             Ok(Ended { result, fuel, report }) => {
@@ -227,28 +234,40 @@ impl Runtime {
                         failed(capability, ready, &failure, &report)
                     }
                 };
-                (ending, usage, report)
+                (ending, usage, report, exchanges)
             }
             Err(fault) => {
                 self.worker = None;
                 execution.failed(ready, spent.0, spent.1);
                 let usage = Usage { micros, ..Usage::default() };
-                (fault_ending(fault, capability, has_effects), usage, Report::default())
+                (fault_ending(fault, capability, has_effects), usage, Report::default(), exchanges)
             }
         }
     }
 
+    /// Calls a capability in the worker; what its guest asks of the network is sent, and noted in `exchanges`.
     fn call(
         &mut self,
         policy: &Policy,
         wanted: &BTreeSet<Name>,
         call: Call,
+        ready: &ReadyStep,
         capability: &Capability,
+        exchanges: &mut Vec<Exchange>,
     ) -> Result<Ended, WorkerFault> {
         self.ready_worker(policy, wanted)?;
         let interrupt = self.interrupt.as_ref().map(|interrupt| interrupt.as_fd());
+        // A replay has no network, whatever its guest asks for.
+        let network = self.network.as_ref().filter(|_| call.tape.is_none());
+        let mut send = |request: Request, left: Duration| {
+            let Some(network) = network else { return Err(Refused::Denied) };
+            let (answer, exchange) =
+                network.send(&ready.id, &capability.grants, request, &capability.limits, left, interrupt);
+            exchanges.push(exchange);
+            answer
+        };
         match &mut self.worker {
-            Some(started) => started.worker.call(call, capability.limits.step_time(), interrupt),
+            Some(started) => started.worker.call(call, capability.limits.step_time(), interrupt, &mut send),
             None => Err(WorkerFault::Broken("there is none".to_owned())),
         }
     }
@@ -273,12 +292,14 @@ impl Runtime {
             prepared.extend(started.prepared.iter().cloned());
             self.worker = None;
         }
-        let most = |of: fn(&Limits) -> u64| {
-            policy.capabilities.values().map(|capability| of(&capability.limits)).max().unwrap_or_default()
+        let said = |limits: &Limits| {
+            let Limits { output_bytes, tape, http_bytes, .. } = limits;
+            output_bytes.saturating_mul(2).saturating_add(*tape).saturating_add(*http_bytes)
         };
+        let most = policy.capabilities.values().map(|capability| said(&capability.limits)).max().unwrap_or_default();
         let started = self.spare.take().map_or_else(|| Spare::start(&self.program), Ok);
         let Spare(mut worker) = started.map_err(|error| WorkerFault::Broken(error.to_string()))?;
-        worker.open(self.allocation, &self.folders.descriptors(), most(|l| l.output_bytes), most(|l| l.tape))?;
+        worker.open(self.allocation, &self.folders.descriptors(), most)?;
         let mut loaded = BTreeSet::new();
         for (name, capability) in prepared.iter().filter_map(|name| policy.capabilities.get_key_value(name)) {
             if loaded.insert(&capability.digest) {

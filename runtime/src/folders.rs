@@ -20,6 +20,8 @@ pub struct Places {
     pub private: Vec<PathBuf>,
     /// What no write grant may contain: the policy, its components, claw's program.
     pub protected: Vec<PathBuf>,
+    /// Files with secrets, which no grant may contain.
+    pub secrets: Vec<PathBuf>,
     /// Whether folders that a grant creates are made now. Only a run makes them: a check has no effect.
     pub make: bool,
 }
@@ -222,6 +224,9 @@ fn allowed(folder: &Opened, writes: bool, places: &Places) -> Result<(), String>
         if ancestors(private).contains(&own) || identity(private).is_some_and(|private| above.contains(&private)) {
             return Err(format!("it overlaps claw's own folder `{}`", shown(private)));
         }
+    }
+    if let Some(secret) = places.secrets.iter().find(|secret| ancestors(secret).contains(&own)) {
+        return Err(format!("it contains the secret `{}`", shown(secret)));
     }
     for protected in places.protected.iter().filter(|_| writes) {
         if ancestors(protected).contains(&own) {

@@ -146,6 +146,10 @@ impl Playback {
 
     /// How the step whose start has just been taken is to be had.
     pub(crate) fn play(&mut self) -> Result<Play, ReplayEnd> {
+        // What the parent sent is not sent again: the tape has what came of it.
+        while matches!(self.next(), Some(Event::Exchange(_))) {
+            self.at += 1;
+        }
         let rest = self.events.get(self.at..).unwrap_or_default();
         let calls: Vec<&claw_audit::Call> =
             rest.iter().map_while(|event| if let Event::Call(call) = event { Some(call) } else { None }).collect();

@@ -1,6 +1,6 @@
 //! What of a run goes on record, and when.
 
-use claw_audit::{Event, Halt, RecordError};
+use claw_audit::{Event, Exchange, Halt, RecordError};
 use claw_policy::{Capability, Name, Policy, ReadyStep, Refusal, ValidatedPlan, Violation};
 use serde_json::Value;
 
@@ -34,7 +34,11 @@ pub(crate) fn conclude(
     ready: &ReadyStep,
     outcome: &StepOutcome,
     report: &Report,
+    exchanges: Vec<Exchange>,
 ) -> Result<(), JournalError> {
+    for exchange in exchanges {
+        journal.append(&Event::Exchange(exchange))?;
+    }
     for Taped { call, .. } in &report.calls {
         journal.append(&Event::Call(claw_audit::Call {
             step: ready.id.to_string(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::components::{Compiler, ComponentError};
 use crate::engine::Allocation;
+use crate::exchange::Refused;
 use crate::worker::{Call, Preparation, Spare, Wall, WorkerFault};
 
 /// The component that is tried. It imports nothing, so that what fails is the worker.
@@ -32,7 +33,7 @@ pub fn self_test(compiler: &Compiler<'_>) -> Result<Wall, SelfTestError> {
     let failed = |fault: WorkerFault| SelfTestError::Worker(fault.to_string());
     let limits = claw_policy::Limits::default();
     let Spare(mut worker) = Spare::start(compiler.program).map_err(|error| SelfTestError::Worker(error.to_string()))?;
-    worker.open(Allocation::OnDemand, &[], limits.output_bytes, limits.tape).map_err(failed)?;
+    worker.open(Allocation::OnDemand, &[], limits.output_bytes).map_err(failed)?;
     let digest = compiled.component.digest.clone();
     worker.load(&digest, &compiled.artefact).map_err(failed)?;
     let function =
@@ -57,7 +58,7 @@ pub fn self_test(compiler: &Compiler<'_>) -> Result<Wall, SelfTestError> {
         seed: [0; 32],
         tape: None,
     };
-    let ended = worker.call(call, Duration::from_secs(10), None).map_err(failed)?;
+    let ended = worker.call(call, Duration::from_secs(10), None, &mut |_, _| Err(Refused::Denied)).map_err(failed)?;
     match ended.result {
         Ok(output) if output.as_str().is_some_and(|text| text.trim() == "[42]") => Ok(wall),
         other => Err(SelfTestError::Output(format!("{other:?}"))),

@@ -28,7 +28,7 @@ pub(crate) fn run(home: &Home, record: Verified, files: &[PathBuf], json: bool) 
     let components = Compiler { cache: &cache, program: &program }
         .recorded(&called(&folder, &events)?, files, &mut progress::note)
         .map_err(|error| gone(&error))?;
-    let runtime = Loaded::runtime(components, Folders::default())?;
+    let runtime = Loaded::runtime(components, Folders::default(), None)?;
     let live = Live::new();
     let replayed = replay(&folder, events, runtime, &mut |progress| live.show(&progress));
     live.end();

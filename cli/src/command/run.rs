@@ -11,7 +11,8 @@ use crate::ambient;
 use crate::arguments::PlanArguments;
 use crate::command::check::counted;
 use crate::error::{DONE, Error, FAILED, INTERRUPTED, REFUSED};
-use crate::load::{Loaded, Purpose};
+use crate::load::{Loaded, Purpose, folder_of};
+use crate::network;
 use crate::progress::Live;
 use crate::report;
 
@@ -29,7 +30,9 @@ pub(crate) fn run(arguments: &PlanArguments, json: bool) -> Result<ExitCode, Err
     let (runs, now) = (loaded.home.runs(), ambient::now_ms());
     claw_audit::recover(&machine, &runs, now)?.iter().for_each(tell_cut_off);
     let record = Record::create(machine, &runs, &id, loaded.policy.limits.log, now)?;
-    let mut runtime = Loaded::runtime(std::mem::take(&mut loaded.components), std::mem::take(&mut loaded.folders))?;
+    let network = network::network(&loaded.policy, &folder_of(&loaded.file)?)?;
+    let (components, folders) = (std::mem::take(&mut loaded.components), std::mem::take(&mut loaded.folders));
+    let mut runtime = Loaded::runtime(components, folders, network)?;
     runtime.spare = spare;
     let policy = std::sync::Arc::clone(&loaded.policy);
     let mut run =

@@ -33,13 +33,22 @@ impl<'d> Loading<'d> {
         if held.len() < written.grants.len() {
             self.error("policy.grant", name.span(), format!("`{}` lists a grant twice", name.get_ref()));
         }
-        let has_folders = held.iter().any(|name| grants.get(name).is_some_and(|grant| grant.folder().is_some()));
+        let holds = |is: fn(&Grant) -> bool| held.iter().any(|name| grants.get(name).is_some_and(is));
+        let (folders, http) = (holds(|grant| grant.folder().is_some()), holds(Grant::is_http));
+        let stands_behind = |authority| match authority {
+            Authority::Folders => folders,
+            Authority::Http => http,
+            Authority::Inert => true,
+            Authority::Network | Authority::Unknown => false,
+        };
         // A grant that is not known is one mistake, and not also an import that is not granted.
         if held.iter().all(|grant| has(&root.grant, grant)) {
-            self.imports(name, written, component, has_folders);
+            self.imports(name, written, component, &stands_behind);
         }
+        let defaults = component.read_defaults();
         let span = written.function.as_ref().map_or_else(|| written.component.span(), Spanned::span);
-        let function = match component.function(written.function.as_ref().map(|name| name.get_ref().as_str())) {
+        let named = written.function.as_ref().map(|name| name.get_ref().as_str()).or(defaults.function.as_deref());
+        let function = match component.function(named) {
             Ok(function) => function,
             Err(why) => {
                 self.error("component.function", span, printed(&why));
@@ -57,7 +66,6 @@ impl<'d> Loading<'d> {
                 return None;
             }
         };
-        let defaults = component.read_defaults();
         let output_is_json = written.output.or(defaults.output) == Some(Output::Json);
         if output_is_json && signature.output != Some(Type::String) {
             self.error("policy.value", name.span(), "`output = \"json\"` is for a function that gives a string");
@@ -206,7 +214,7 @@ impl<'d> Loading<'d> {
         name: &Spanned<Name>,
         written: &document::Capability,
         component: &Component,
-        has_folders: bool,
+        stands_behind: &dyn Fn(Authority) -> bool,
     ) {
         let names = |interface: &str, import: &str| {
             import == interface || import.strip_prefix(interface).is_some_and(|rest| rest.starts_with('/'))
@@ -217,11 +225,12 @@ impl<'d> Loading<'d> {
                 let mut imports = component.imports.iter().filter(|import| import.authority == authority);
                 imports.any(|import| names(interface.get_ref(), import.unversioned()))
             };
-            if !imports(Authority::Folders) && !imports(Authority::Network) {
+            let grantable = [Authority::Folders, Authority::Http];
+            if !grantable.into_iter().chain([Authority::Network]).any(imports) {
                 let message =
                     format!("the component imports nothing with authority called `{}`", printed(interface.get_ref()));
                 self.error("component.import", interface.span(), message);
-            } else if imports(Authority::Folders) && has_folders {
+            } else if grantable.into_iter().any(|authority| imports(authority) && stands_behind(authority)) {
                 let message = format!(
                     "`{}` cannot be inert: the capability's grants stand behind it",
                     printed(interface.get_ref())
@@ -232,11 +241,9 @@ impl<'d> Loading<'d> {
         let refused: Vec<(&str, Authority)> = component
             .imports
             .iter()
-            .filter(|import| match import.authority {
-                Authority::Inert => false,
-                Authority::Folders => !has_folders && !asked(import.unversioned()),
-                Authority::Network => !asked(import.unversioned()),
-                Authority::Unknown => true,
+            .filter(|import| {
+                let may_be_inert = import.authority != Authority::Unknown;
+                !stands_behind(import.authority) && !(may_be_inert && asked(import.unversioned()))
             })
             .map(|import| (import.name.as_str(), import.authority))
             .collect();
@@ -245,18 +252,20 @@ impl<'d> Loading<'d> {
         }
         let names: Vec<String> = refused.iter().map(|(import, _)| format!("`{}`", printed(import))).collect();
         let some = |authority: Authority| refused.iter().any(|(_, refused)| *refused == authority);
-        let help = if some(Authority::Unknown) {
-            "this claw gives no component that interface; use a component that does not import it"
-        } else if !some(Authority::Folders) {
-            "this claw gives no component the network yet; link it with nothing behind it: `inert = [\"wasi:sockets\"]`"
-        } else if !some(Authority::Network) {
-            "grant it a folder with `grants = [\"…\"]`, or link it with nothing behind it: \
-             `inert = [\"wasi:filesystem\"]`"
-        } else {
-            "grant it a folder with `grants = [\"…\"]`, and link the rest with nothing behind it: \
-             `inert = [\"wasi:sockets\"]`"
+        let mut help = Vec::new();
+        if some(Authority::Folders) {
+            help.push("grant it a folder with `grants = [\"…\"]`, or link it with nothing behind it: `inert = [\"wasi:filesystem\"]`");
         }
-        .to_owned();
+        if some(Authority::Http) {
+            help.push("grant it hosts with `http = [\"GET https://…\"]`, or link it with nothing behind it: `inert = [\"wasi:http\"]`");
+        }
+        if some(Authority::Network) {
+            help.push("this claw gives no component sockets yet; link them with nothing behind them: `inert = [\"wasi:sockets\"]`");
+        }
+        if some(Authority::Unknown) {
+            help = vec!["this claw gives no component that interface; use a component that does not import it"];
+        }
+        let help = help.join("; ");
         let message = format!("`{}` imports what it is not granted: {}", name.get_ref(), names.join(", "));
         self.error_with_help("component.import", name.span(), message, help);
     }

@@ -191,13 +191,6 @@ impl<'d> Loading<'d> {
         let mut limits = base.clone();
         for (name, value) in written {
             match LimitRow::named(name.get_ref()) {
-                Some(row) if row.scope == Scope::Later => {
-                    self.error(
-                        "policy.later",
-                        name.span(),
-                        format!("this version of claw has nothing that `{}` bounds", row.name),
-                    );
-                }
                 Some(row) if row.scope == Scope::Session && place == Scope::Step => {
                     self.error(
                         "policy.limit",

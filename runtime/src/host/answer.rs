@@ -17,11 +17,14 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 };
 use wasmtime_wasi::p2::pipe::{ClosedInputStream, SinkOutputStream};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, ReaddirIterator, StreamError};
+use wasmtime_wasi_http::p2::HttpError;
+use wasmtime_wasi_http::p2::bindings::http::types as http;
 
 use super::Host;
 use super::filesystem_list::Entry;
 use super::place::{Held, Place};
 use super::stop::Stop;
+use crate::exchange::{Refused, Response};
 use super::tape::json_bytes;
 
 /// Bytes that an entry of a listing takes besides its name, as JSON.
@@ -55,6 +58,10 @@ pub enum Answer {
     Stream,
     /// A handle for a listing with these entries.
     Entries(Vec<Entry>),
+    /// A response to a request.
+    Response(Received),
+    /// No response, for this reason.
+    Refused(Refused),
     /// An error, by its name in WASI.
     Error(Cow<'static, str>),
     /// That the stream has ended.
@@ -63,6 +70,15 @@ pub enum Answer {
     Failed(i32),
     /// Nothing: the guest was stopped.
     Stopped(Stop),
+}
+
+/// A response. What is bytes is in base64.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Received {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
 }
 
 /// A number of up to 64 bits, as decimal text.
@@ -104,6 +120,9 @@ impl Answer {
                 entries.iter().map(|entry| entry.name.as_deref().map_or(0, json_bytes) + ENTRY_BYTES).sum()
             }
             Self::Opened(place) => json_bytes(&place.path),
+            Self::Response(Received { headers, body, .. }) => {
+                headers.iter().map(|(name, value)| json_bytes(name) + value.len() + ENTRY_BYTES).sum::<usize>() + body.len()
+            }
             _ => 0,
         }
     }
@@ -162,6 +181,49 @@ impl Fails for FsError {
 
     fn stopped(stop: Stop) -> Self {
         Self::trap(stop)
+    }
+}
+
+impl Fails for HttpError {
+    fn keep(self, host: &Host) -> (Answer, &'static str, Self) {
+        let trap = match self.downcast() {
+            Ok(code) => match Refused::of(&code) {
+                Some(refused) => return (Answer::Refused(refused), refused.name(), code.into()),
+                None => code.into(),
+            },
+            Err(trap) => trap,
+        };
+        let stop = Stop::of(&trap, host);
+        (Answer::Stopped(stop.clone()), "stopped", Self::stopped(stop))
+    }
+
+    fn again(answer: Answer) -> Result<Self, Answer> {
+        match answer {
+            Answer::Refused(refused) => Ok(http::ErrorCode::from(refused).into()),
+            Answer::Stopped(stop) => Ok(Self::stopped(stop)),
+            other => Err(other),
+        }
+    }
+
+    fn stopped(stop: Stop) -> Self {
+        Self::trap(stop)
+    }
+}
+
+impl Gives for Response {
+    fn keep(&self, _host: &Host) -> Answer {
+        let headers = self.headers.iter().map(|(name, value)| (name.clone(), BASE64_STANDARD.encode(value)));
+        Answer::Response(Received {
+            status: self.status,
+            headers: headers.collect(),
+            body: BASE64_STANDARD.encode(&self.body),
+        })
+    }
+
+    fn again(answer: Answer, _place: Option<&Arc<Place>>, _host: &mut Host) -> Option<Self> {
+        let Answer::Response(Received { status, headers, body }) = answer else { return None };
+        let headers = headers.into_iter().map(|(name, value)| Some((name, BASE64_STANDARD.decode(value).ok()?)));
+        Some(Self { status, headers: headers.collect::<Option<_>>()?, body: BASE64_STANDARD.decode(body).ok()? })
     }
 }
 

@@ -83,6 +83,7 @@ impl Host {
                 self.printed.write(&bytes);
                 Ok(())
             }
+            Some(Held::Sent(draft)) => Ok(draft.write(&bytes, self.limits.http_bytes)?),
             _ => Err(StreamError::trap("a stream that the host did not make")),
         }
     }
@@ -107,7 +108,7 @@ impl Host {
     fn room(&self, stream: &Resource<DynOutputStream>) -> StreamResult<u64> {
         match self.places.get(stream.rep()) {
             Some(Held::Output { closed: true, .. }) => Err(StreamError::Closed),
-            Some(Held::Output { .. } | Held::Printed) => Ok(CHUNK_BYTES_MAX as u64),
+            Some(Held::Output { .. } | Held::Printed | Held::Sent(_)) => Ok(CHUNK_BYTES_MAX as u64),
             _ => Err(StreamError::trap("a stream that the host did not make")),
         }
     }

@@ -1,7 +1,7 @@
 //! The host layer: all that a guest can reach, each method in this order: bound it, tape it, call wasmtime's.
 //!
-//! It runs in a worker, on one thread, and may block it. Nothing here opens a path of the host's: folders come as
-//! descriptors. `wasi:http` is not linked, and `wasi:sockets` with nothing behind it.
+//! It runs in a worker, on one thread, and may block it. Nothing here opens a path of the host's or a socket: folders come as
+//! descriptors, requests go to the parent, and `wasi:sockets` is linked with nothing behind it.
 
 mod answer;
 mod cli;
@@ -12,6 +12,8 @@ mod filesystem_list;
 mod filesystem_open;
 mod filesystem_preopens;
 mod filesystem_types;
+mod http_exchange;
+mod http_types;
 mod io_error;
 mod io_poll;
 mod io_streams;
@@ -37,7 +39,10 @@ use wasmtime::{Engine, Result, Store};
 use wasmtime_wasi::filesystem::{Dir, WasiFilesystemCtx, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings as wasi;
 use wasmtime_wasi::{FsPerms, OpenMode, WasiCtx};
+use wasmtime_wasi_http::p2::bindings::http;
 use wasmtime_wasi_io::bindings::wasi::io;
+
+use crate::exchange::{Refused, Request, Response};
 
 pub use answer::Answer;
 pub use place::{Denied, Rule};
@@ -72,6 +77,8 @@ pub const LINKED: &[(&str, Authority)] = &[
     ("wasi:random/insecure-seed", Authority::Inert),
     ("wasi:filesystem/preopens", Authority::Folders),
     ("wasi:filesystem/types", Authority::Folders),
+    ("wasi:http/outgoing-handler", Authority::Http),
+    ("wasi:http/types", Authority::Http),
     ("wasi:sockets/instance-network", Authority::Network),
     ("wasi:sockets/ip-name-lookup", Authority::Network),
     ("wasi:sockets/network", Authority::Network),
@@ -112,8 +119,9 @@ pub fn link(linker: &mut Linker<Host>) -> Result<()> {
         io::error, io::poll, io::streams,
         wasi::random::random, wasi::random::insecure, wasi::random::insecure_seed,
         wasi::filesystem::preopens, wasi::filesystem::types,
+        http::outgoing_handler,
     }
-    Ok(())
+    http::types::add_to_linker::<Host, HasSelf<Host>>(linker, &http::types::LinkOptions::default(), |host| host)
 }
 
 /// A granted folder.
@@ -149,7 +157,12 @@ pub struct Settings {
     pub seed: [u8; 32],
     /// In a replay: what its calls were answered.
     pub tape: Option<Vec<Taped>>,
+    /// Who sends its requests. None is fine: then each is denied.
+    pub outside: Option<Outside>,
 }
+
+/// Who sends a guest's requests: the parent.
+pub struct Outside(Box<dyn FnMut(Request) -> std::io::Result<Result<Response, Refused>> + Send>);
 
 /// What a step did, as the worker saw it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,6 +216,10 @@ pub struct Host {
     /// The numbers that stand for files and folders in `metadata-hash`, by wasmtime's hash.
     identities: BTreeMap<u64, u64>,
     denied: Option<Denied>,
+    http: http_types::Http,
+    /// The bodies of requests that are not sent yet, by the request's handle.
+    drafts: BTreeMap<u32, http_exchange::Draft>,
+    outside: Option<Outside>,
 }
 
 /// What a step takes from a budget of the session.
@@ -236,7 +253,7 @@ impl Host {
     /// A host for one step. Allows what `settings` say and denies all else: no environment, no arguments, a closed
     /// standard input, no terminal, no network, no real clock, no real randomness. No system call is made.
     pub fn new(settings: Settings) -> Self {
-        let Settings { folders, limits, written_left, files_left, clock_ms, seed, tape } = settings;
+        let Settings { folders, limits, written_left, files_left, clock_ms, seed, tape, outside } = settings;
         let mut table = ResourceTable::new();
         table.set_max_capacity(usize::try_from(limits.handles).unwrap_or(usize::MAX));
         Self {
@@ -255,6 +272,9 @@ impl Host {
             listed: 0,
             identities: BTreeMap::new(),
             denied: None,
+            http: http_types::Http::default(),
+            drafts: BTreeMap::new(),
+            outside,
             limits,
         }
     }
@@ -288,6 +308,23 @@ impl Host {
     /// wasmtime's own implementation of `wasi:filesystem`, over the guest's handles.
     fn wasmtime_files(&mut self) -> WasiFilesystemCtxView<'_> {
         WasiFilesystemCtxView { ctx: &mut self.files, table: &mut self.table }
+    }
+}
+
+impl Outside {
+    /// Sends by `send`, whose error ends the step.
+    pub fn new(send: impl FnMut(Request) -> std::io::Result<Result<Response, Refused>> + Send + 'static) -> Self {
+        Self(Box::new(send))
+    }
+
+    fn send(&mut self, request: Request) -> std::io::Result<Result<Response, Refused>> {
+        (self.0)(request)
+    }
+}
+
+impl std::fmt::Debug for Outside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Outside")
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::http_exchange::Draft;
+
 /// What a descriptor stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,6 +42,8 @@ pub(super) enum Held {
     Output { place: Arc<Place>, gap: u64, closed: bool },
     /// Standard output or error.
     Printed,
+    /// A stream that writes the body of a request.
+    Sent(Draft),
 }
 
 /// The held handles, by their number in the resource table, and how many files and folders they keep open.

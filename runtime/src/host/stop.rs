@@ -27,6 +27,8 @@ pub enum Limit {
     OpenFiles,
     /// Calls to the host.
     HostCalls,
+    /// Bytes of a request's body.
+    HttpBytes,
 }
 
 impl Limit {
@@ -40,6 +42,7 @@ impl Limit {
             Self::Handles => "handles",
             Self::OpenFiles => "open-files",
             Self::HostCalls => "host-calls",
+            Self::HttpBytes => "http-bytes",
         }
     }
 }

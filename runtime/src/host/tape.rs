@@ -79,6 +79,12 @@ impl Asked {
         self
     }
 
+    /// About something that is no place in a folder.
+    pub(super) fn on(mut self, subject: String) -> Self {
+        self.subject = Some(subject);
+        self
+    }
+
     /// With a path, or another text.
     pub(super) fn text(mut self, text: &str) -> Self {
         // The length keeps two texts from being two others.

@@ -61,7 +61,7 @@ pub fn requests(pieces: &[&[u8]], artefact: &[u8]) -> io::Result<(Heard, usize)>
             (Request::Enclose, Stage::Loading(worker)) => stage = Some(Stage::Enclosed(worker)),
             (_, before) => {
                 received.payload = artefact.to_vec();
-                match before.answer(received, &runtime) {
+                match before.answer(received, &runtime, None) {
                     Ok((after, reply, _)) => {
                         stage = Some(after);
                         said.extend(serde_json::to_string(&reply));

@@ -21,6 +21,7 @@ use channel::{Channel, ChannelError, Received, Wait};
 use protocol::{Reply, Request};
 
 use crate::engine::Allocation;
+use crate::exchange::{Refused, Request as Outgoing, Response};
 
 pub(crate) use effort::Effort;
 pub(crate) use protocol::{Call, CallFailure, Ended, FolderUse, Preparation};
@@ -34,7 +35,7 @@ pub const WORKER_ARGUMENT: &str = "__worker";
 const LOAD_TIME_MAX: Duration = Duration::from_secs(30);
 /// The most bytes of a compiled component.
 const ARTEFACT_BYTES_MAX: u64 = 1 << 30;
-/// What a reply has besides its output and its tape: fuel, the paths of its calls, what was printed.
+/// What a reply has besides: fuel, the paths of its calls, what was printed.
 const REPORT_BYTES_MAX: u64 = 64 << 20;
 
 /// A worker process. Dropping it kills it.
@@ -109,17 +110,15 @@ impl Worker {
         }
     }
 
-    /// Hands over the folders that its guests may be given, in the order in which [`Preparation`] counts them. No reply
-    /// is longer than what an output of `output_bytes_max` and the tape of a step, of `tape_bytes_max`, need.
+    /// Hands over the folders that its guests may be given, in the order in which [`Preparation`] counts them. `said_max` is
+    /// the most bytes of what a step's guest can make it say: output, tape, and the body of a request.
     pub(crate) fn open(
         &mut self,
         allocation: Allocation,
         folders: &[BorrowedFd<'_>],
-        output_bytes_max: u64,
-        tape_bytes_max: u64,
+        said_max: u64,
     ) -> Result<(), WorkerFault> {
-        let most = output_bytes_max.saturating_mul(2).saturating_add(tape_bytes_max);
-        self.channel.bytes_max = most.saturating_add(REPORT_BYTES_MAX);
+        self.channel.bytes_max = said_max.saturating_add(REPORT_BYTES_MAX);
         self.ready(&Request::Open { allocation }, &[], folders)
     }
 
@@ -141,17 +140,29 @@ impl Worker {
         }
     }
 
-    /// Calls a capability, and kills the worker when the time is up.
+    /// Calls a capability, and kills the worker when the time is up. `send` sends what its guest asks for, within the time
+    /// that is left.
     pub(crate) fn call(
         &mut self,
         call: Call,
         time: Duration,
         interrupt: Option<BorrowedFd<'_>>,
+        send: &mut dyn FnMut(Outgoing, Duration) -> Result<Response, Refused>,
     ) -> Result<Ended, WorkerFault> {
-        let wait = Wait { until: Some(Instant::now() + time), interrupt };
-        match self.ask(&Request::Call(call), &[], &[], wait)? {
-            (Reply::Ended(ended), _) => Ok(*ended),
-            (other, _) => Err(unexpected(other)),
+        let until = Instant::now() + time;
+        let wait = Wait { until: Some(until), interrupt };
+        let mut answer = self.ask(&Request::Call(call), &[], &[], wait)?;
+        loop {
+            answer = match answer {
+                (Reply::Ended(ended), _) => return Ok(*ended),
+                (Reply::Asks(request), body) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    let mut response = send(Outgoing { body, ..request }, left);
+                    let body = response.as_mut().map(|response| std::mem::take(&mut response.body)).unwrap_or_default();
+                    self.ask(&Request::Answers(response), &body, &[], wait)?
+                }
+                (other, _) => return Err(unexpected(other)),
+            };
         }
     }
 

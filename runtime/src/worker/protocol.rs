@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::wall::Wall;
 use crate::engine::Allocation;
+use crate::exchange::{Refused, Request as Outgoing, Response};
 use crate::host::{Report, Stop, Taped};
 
 /// From the parent.
@@ -26,6 +27,8 @@ pub(super) enum Request {
     Enclose,
     /// Calls a capability.
     Call(Call),
+    /// Answers a request of the call that goes on; the response's body comes along.
+    Answers(Result<Response, Refused>),
 }
 
 /// What stays the same between the calls of a capability.
@@ -75,6 +78,8 @@ pub(super) enum Reply {
     Enclosed(Wall),
     /// It cannot be: in words.
     Refused(String),
+    /// The call goes on, and its guest sends a request, whose body comes along.
+    Asks(Outgoing),
     /// The call has ended.
     Ended(Box<Ended>),
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use rustix::process::{Resource, Signal, set_parent_process_death_signal};
@@ -17,7 +18,8 @@ use super::effort::Effort;
 use super::protocol::{Call, CallFailure, Ended, FolderUse, Preparation, Reply, Request};
 use super::wall::{self, Wall};
 use crate::engine::{self, Allocation};
-use crate::host::{self, Folder, Host, Settings, Stop};
+use crate::exchange::Response;
+use crate::host::{self, Folder, Host, Outside, Settings, Stop};
 use crate::{artefact, signature, value};
 
 /// The most bytes of one message from the parent: a component or its artefact.
@@ -34,19 +36,40 @@ pub fn serve(socket: OwnedFd) -> Result<(), Box<dyn std::error::Error>> {
     #[cfg(target_os = "linux")]
     set_parent_process_death_signal(Some(Signal::KILL))?;
     wall::limit(Resource::Core, 0)?;
-    let mut channel = Channel::new(socket, REQUEST_BYTES_MAX);
+    let channel = Arc::new(Mutex::new(Channel::new(socket, REQUEST_BYTES_MAX)));
     let runtime = runtime::Builder::new_current_thread().build()?;
     let mut stage = Stage::New;
     loop {
-        let received = match channel.receive(FOREVER) {
+        let received = match held(&channel).receive(FOREVER) {
             Ok(received) => received,
             Err(ChannelError::Closed) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        let (next, reply, payload) = stage.answer(received, &runtime)?;
+        let (next, reply, payload) = stage.answer(received, &runtime, Some(&channel))?;
         stage = next;
-        channel.send(&reply, &payload, &[], FOREVER)?;
+        held(&channel).send(&reply, &payload, &[], FOREVER)?;
     }
+}
+
+/// The worker's end of the socket. A guest's requests go over it too, while its call goes on.
+type Shared = Arc<Mutex<Channel>>;
+
+fn held(channel: &Shared) -> MutexGuard<'_, Channel> {
+    channel.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Has the parent send the requests of a guest, one at a time.
+fn outside(parent: &Shared) -> Outside {
+    let parent = Arc::clone(parent);
+    Outside::new(move |mut request| {
+        let (body, mut parent) = (std::mem::take(&mut request.body), held(&parent));
+        parent.send(&Reply::Asks(request), &body, &[], FOREVER).map_err(io::Error::other)?;
+        let Received { message, payload, .. } = parent.receive(FOREVER).map_err(io::Error::other)?;
+        match message {
+            Request::Answers(answer) => Ok(answer.map(|response| Response { body: payload, ..response })),
+            _ => Err(io::Error::other("the parent answered something else")),
+        }
+    })
 }
 
 /// The stage after a request, the reply to it, and what comes along with that.
@@ -63,11 +86,13 @@ pub(super) enum Stage {
 }
 
 impl Stage {
-    /// Does what is asked, where it is its turn: the stage after it, and the reply with what comes along.
+    /// Does what is asked, where it is its turn: the stage after it, and the reply with what comes along. `parent` is who
+    /// sends the requests of guests; without one, each is denied.
     pub(super) fn answer(
         self,
         asked: Received<Request>,
         runtime: &Runtime,
+        parent: Option<&Shared>,
     ) -> Result<Answer, Box<dyn std::error::Error>> {
         let Received { message, payload, descriptors } = asked;
         let nothing = Vec::new();
@@ -93,7 +118,7 @@ impl Stage {
                 (Self::Enclosed(worker), Reply::Enclosed(wall), nothing)
             }
             (Request::Call(call), Self::Enclosed(worker)) => {
-                let reply = runtime.block_on(worker.call(call))?;
+                let reply = runtime.block_on(worker.call(call, parent))?;
                 (Self::Enclosed(worker), reply, nothing)
             }
             (_, stage) => (stage, Reply::Refused("the request is out of turn".to_owned()), nothing),
@@ -196,7 +221,7 @@ impl Worker {
     }
 
     /// One call, in a store that is made for it and thrown away after it.
-    async fn call(&self, call: Call) -> Result<Reply, Box<dyn std::error::Error>> {
+    async fn call(&self, call: Call, parent: Option<&Shared>) -> Result<Reply, Box<dyn std::error::Error>> {
         let Call { capability, arguments, written_left, files_left, clock_ms, seed, tape } = call;
         let Some(prepared) = self.prepared.get(&capability) else {
             return Ok(Reply::Refused("the capability has not been prepared".to_owned()));
@@ -205,7 +230,7 @@ impl Worker {
             prepared.folders.iter().map(|(folder, globs)| self.folder(folder, globs)).collect::<Result<_, _>>()?;
         let limits = prepared.limits.clone();
         let (fuel, output_bytes) = (limits.fuel, limits.output_bytes);
-        let host = Host::new(Settings { folders, limits, written_left, files_left, clock_ms, seed, tape });
+        let host = Host::new(Settings { folders, limits, written_left, files_left, clock_ms, seed, tape, outside: parent.map(outside) });
         let mut store = host::store(&self.engine, host)?;
         let result = match prepared.run(&mut store, &arguments).await {
             Ok(result) => result,
