@@ -93,3 +93,45 @@ fn a_run_that_never_was_is_no_fault_and_one_that_is_gone_is() {
     let (code, document) = place.json(&["audit", "show", run["run"].as_str().expect("an id")]);
     assert_eq!((code, keys(&document)), (Some(5), BTreeSet::from(["fault"])), "{document:#}");
 }
+
+#[test]
+fn runs_are_listed_by_time_policy_status_and_capability() {
+    let place = Place::with_own_home();
+    let example = Place::with_example("notes");
+    crate::program::copy(&example.path(""), &place.path(""));
+    let run = |plan: Value| {
+        place.write("plan.json", plan.to_string());
+        let (_, run) = place.json(&RUN);
+        run["run"].as_str().expect("an id").to_owned()
+    };
+    let read = run(json!({ "claw": 1, "steps": [
+        { "id": "week", "capability": "read", "arguments": { "path": "week-47.md" } }] }));
+    let listed = run(json!({ "claw": 1, "steps": [{ "id": "files", "capability": "list" }] }));
+    let refused = run(json!({ "claw": 1, "steps": [{ "id": "x", "capability": "shell" }] }));
+    let broken = "20261128T000000Z-00000000";
+    fs::create_dir(place.home().join(".local/state/claw/runs").join(broken)).expect("folders can be made");
+    let check = |arguments: &[&str], expect: &[&str]| {
+        let (code, document) = place.json(&[&["audit", "list"], arguments].concat());
+        let found = document.as_array().expect("a list").iter().filter_map(|run| run["run"].as_str());
+        // What cannot be read is always listed.
+        let expect: BTreeSet<&str> = expect.iter().copied().chain([broken]).collect();
+        assert_eq!((code, found.collect::<BTreeSet<_>>()), (Some(0), expect), "{arguments:?}: {document:#}");
+        let text = place.claw(&[&["audit", "list"], arguments].concat());
+        assert_eq!(text.out.lines().count(), document.as_array().map_or(0, Vec::len) + 1, "{text:?}");
+    };
+    check(&[], &[&read, &listed, &refused]);
+    check(&["--capability", "read"], &[&read]);
+    check(&["--capability", "list", "--status", "completed"], &[&listed]);
+    check(&["--status", "refused"], &[&refused]);
+    check(&["--status", "unfinished"], &[]);
+    check(&["--policy", "notes", "--since", "1h"], &[&read, &listed, &refused]);
+    check(&["--policy", "other"], &[]);
+    check(&["--since", "2000-01-01", "--until", "2001-01-01T00:00:00Z"], &[]);
+    check(&["--until", "2000-01-01"], &[]);
+    for arguments in
+        [["--since", "yesterday"], ["--until", "2026-02-30"], ["--since", "90000 years"], ["--status", "ok"]]
+    {
+        let (code, document) = place.json(&[&["audit", "list"], arguments.as_slice()].concat());
+        assert_eq!((code, &document["error"]["rule"]), (Some(2), &json!("usage")), "{document:#}");
+    }
+}

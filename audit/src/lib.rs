@@ -18,7 +18,7 @@ mod verify;
 
 pub use error::RecordError;
 pub use event::{Call, Event, FailureReason, Halt, Host, Input, Status, StepLabel, Stored, Usage, Verdict, Violation};
-pub use list::{Summary, list};
+pub use list::{Filter, Summary, list};
 pub use machine::{Machine, MachineEvent};
 pub use recheck::{plan_text, recheck, reopen, stored_value, verdict_of};
 pub use record::Record;

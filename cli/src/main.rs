@@ -21,6 +21,7 @@ mod arguments;
 mod command;
 mod error;
 mod load;
+mod moment;
 mod progress;
 mod report;
 
