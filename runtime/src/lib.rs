@@ -12,6 +12,7 @@ pub mod folders;
 pub mod fuzzing;
 pub mod host;
 mod recording;
+pub mod redact;
 pub mod run;
 mod self_test;
 mod signature;
