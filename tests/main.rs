@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod account;
 mod audit;
 mod bad_input;
 mod canaries;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::program::{Place, events};
+use crate::transcripts::shown;
 
 const RUN: [&str; 6] = ["run", "--policy", "policy.toml", "--plan", "plan.json", "--json"];
 
@@ -54,6 +55,8 @@ fn the_intent_is_on_disk_before_the_step_has_an_effect() {
     let (_, list) = place.json(&["audit", "list"]);
     assert_eq!(list[0]["status"], Value::Null);
     assert_eq!(list[0]["policy"], "probe");
+    // Nobody says that the step is done, or that it is not.
+    shown("show-cut-off", &place, &["audit", "show", list[0]["run"].as_str().expect("an id")]);
 }
 
 #[test]

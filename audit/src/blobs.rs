@@ -54,11 +54,14 @@ pub fn stored(value: Value) -> Result<Stored, RecordError> {
 /// The value that the record in `record` stores as `stored`.
 ///
 /// # Errors
-/// A blob that cannot be read, or is no JSON.
-pub fn stored_value(record: &Path, stored: &Stored) -> io::Result<Value> {
+/// A blob that cannot be read, or is no JSON, in words.
+pub fn stored_value(record: &Path, stored: &Stored) -> Result<Value, String> {
     match stored {
         Stored::Inline(value) => Ok(value.clone()),
-        Stored::Blob(digest) => Ok(serde_json::from_slice(&blob(record, digest)?)?),
+        Stored::Blob(digest) => {
+            let bytes = blob(record, digest).map_err(|error| error.to_string())?;
+            serde_json::from_slice(&bytes).map_err(|error| error.to_string())
+        }
     }
 }
 

@@ -29,7 +29,7 @@ mod verify;
 pub use blobs::{blob, stored, stored_value};
 pub use error::RecordError;
 pub use event::{Call, Event, FailureReason, Halt, Host, Input, Status, StepLabel, Stored, Usage, Verdict, Violation};
-pub use list::{Summary, list};
+pub use list::{Filter, Summary, list};
 pub use machine::{Machine, MachineEvent};
 pub use prune::{Pruned, prune};
 pub use recheck::{plan_text, recheck, reopen, seed, verdict_of};

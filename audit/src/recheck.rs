@@ -117,7 +117,7 @@ pub fn plan_text(folder: &Path, stored: &Stored, base64: bool) -> Result<Vec<u8>
 }
 
 fn text(folder: &Path, stored: &Stored) -> Result<String, String> {
-    match stored_value(folder, stored).map_err(|error| error.to_string())? {
+    match stored_value(folder, stored)? {
         Value::String(text) => Ok(text),
         other => Ok(other.to_string()),
     }

@@ -14,7 +14,6 @@ use crate::log::{CHECKPOINT, LOG};
 use crate::machine::MachineEvent;
 use crate::merkle::{Hash, Tree};
 use crate::reading::{Read, open, read};
-
 /// The first thing that is wrong.
 #[derive(Debug, thiserror::Error)]
 #[error("{}{}: {what}", .file.display(), .line.map(|line| format!(":{line}")).unwrap_or_default())]

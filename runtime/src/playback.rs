@@ -153,7 +153,7 @@ impl Playback {
         let over = |why: &str| ReplayEnd::Over { line: self.at as u64, why: why.to_owned() };
         let (step, result, usage, tape) = match rest.get(calls.len()) {
             Some(Event::Done { step, output, usage, tape, .. }) => {
-                let output = stored_value(&self.folder, output).map_err(|error| over(&error.to_string()))?;
+                let output = stored_value(&self.folder, output).map_err(|why| over(&why))?;
                 (step, Ok(output), *usage, tape)
             }
             Some(Event::Failed { step, reason, usage, tape }) => (step, Err(reason.clone()), *usage, tape),
@@ -177,7 +177,7 @@ impl Playback {
 
     fn answers(&self, tape: Option<&Stored>) -> Result<Vec<Answered>, String> {
         let Some(tape) = tape else { return Ok(Vec::new()) };
-        let tape = stored_value(&self.folder, tape).map_err(|error| error.to_string())?;
+        let tape = stored_value(&self.folder, tape)?;
         serde_json::from_value(tape).map_err(|error| format!("its tape cannot be read: {error}"))
     }
 

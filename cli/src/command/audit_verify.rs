@@ -30,8 +30,7 @@ pub(crate) fn verify(
                 "unknown": run.unknown, "notes": run.notes,
             })
         });
-        let fault =
-            found.fault.as_ref().map(|fault| json!({ "file": fault.file, "line": fault.line, "what": fault.what }));
+        let fault = found.fault.as_ref().map(records::fault_json);
         let (runs, pruned) = (runs.collect::<Vec<_>>(), &found.pruned);
         report::print_json(&json!({ "verified": runs, "pruned": pruned, "notes": found.notes, "fault": fault }))?;
     } else {
@@ -70,6 +69,15 @@ struct Found {
 }
 
 fn all(home: &Home, machine: &Machine, key: PublicKey, since: Option<&Checkpoint>, run: Option<PathBuf>) -> Found {
+    if let (Some(run), None) = (&run, since)
+        && !records::is_here(home, run)
+    {
+        // A record that was brought here is in no log of this machine's.
+        return match records::one(home, machine, run, key) {
+            Ok(record) => Found { verified: vec![record], ..Found::default() },
+            Err(fault) => Found { fault: Some(fault), ..Found::default() },
+        };
+    }
     let mut log = match claw_audit::verify_machine(machine.folder(), key, since) {
         Ok(log) => log,
         Err(fault) => return Found { fault: Some(fault), ..Found::default() },
@@ -86,7 +94,7 @@ fn all(home: &Home, machine: &Machine, key: PublicKey, since: Option<&Checkpoint
             found.pruned.push(run);
             continue;
         }
-        match records::verify(home, &log, &folder, key) {
+        match records::in_log(&log, &folder, key) {
             Ok(run) => found.verified.push(run),
             Err(fault) => {
                 found.fault = Some(fault);

@@ -15,9 +15,7 @@ pub(crate) fn replay(arguments: &ReplayArguments, json: bool) -> Result<ExitCode
     let home = Home::find()?.private()?;
     let machine = Machine::open(&home.state)?;
     let key = records::key(&machine, arguments.key.as_deref())?;
-    let verified = claw_audit::verify_machine(machine.folder(), machine.key().public(), None)
-        .and_then(|log| records::verify(&home, &log, &records::folder(&home, &arguments.run), key));
-    match verified {
+    match records::one(&home, &machine, &arguments.run, key) {
         Ok(record) => replay_run::run(&home, record, &arguments.component, json),
         Err(fault) => {
             tell!("{}", printable(&format!("does not verify: {fault}")));
