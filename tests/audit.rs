@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use claw_audit::checkpoint::PublicKey;
-use claw_audit::{Fault, Machine, Verified, recheck, verify, verify_machine};
+use claw_audit::{Fault, Machine, Policies, Verified, recheck, verify, verify_machine};
 use serde_json::{Value, json};
 
 use crate::program::{Place, copy};
@@ -49,7 +49,7 @@ impl Runs {
         let machine = verify_machine(&self.state.join("machine"), self.key(), None)?;
         let verified = verify(run, self.key())?;
         verified.in_machine(&machine)?;
-        recheck(run, &verified.events)?;
+        recheck(run, &verified.events, &mut Policies::default())?;
         Ok(verified)
     }
 

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use claw_policy::recorded::to_record;
 use serde_json::Value;
 
 use crate::error::RecordError;
@@ -12,21 +13,6 @@ use crate::event::Stored;
 
 /// The most bytes of a value that stand in the log itself.
 const INLINE_BYTES_MAX: usize = 64 << 10;
-
-/// Makes integers beyond 2^53 strings: canonical JSON writes every number as a double, and would change them.
-fn exact(value: &mut Value) {
-    match value {
-        Value::Number(number) if !number.is_f64() => {
-            let magnitude = number.as_i64().map_or(u64::MAX, i64::unsigned_abs);
-            if magnitude > claw_policy::types::EXACT_INTEGER_MAX {
-                *value = Value::String(number.to_string());
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(exact),
-        Value::Object(fields) => fields.values_mut().for_each(exact),
-        _ => {}
-    }
-}
 
 /// The folder `blobs/sha256` of a record.
 #[derive(Debug)]
@@ -41,7 +27,7 @@ impl Blobs {
 
     /// Stores a value: in the log where it is small, else as a blob that is on disk when this returns.
     pub(crate) fn store(&self, mut value: Value) -> Result<Stored, RecordError> {
-        exact(&mut value);
+        to_record(&mut value);
         let bytes = serde_json::to_vec(&value).map_err(RecordError::Encoding)?;
         if bytes.len() <= INLINE_BYTES_MAX {
             return Ok(Stored::Inline(value));

@@ -21,6 +21,7 @@ mod command;
 mod error;
 mod load;
 mod progress;
+mod records;
 mod report;
 
 use std::process::ExitCode;

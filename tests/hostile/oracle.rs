@@ -8,7 +8,7 @@ use std::process::Output;
 use std::sync::Arc;
 use std::time::Duration;
 
-use claw_audit::{Event, Machine};
+use claw_audit::{Event, Machine, Policies};
 use claw_policy::{Policy, Session};
 use serde_json::Value;
 
@@ -114,7 +114,7 @@ impl Contained {
     pub(crate) fn reopen(&self) -> (Arc<Policy>, Session) {
         let record = self.document["record"].as_str().expect("a run has a record");
         let log = read_log(Path::new(record)).expect("a record has a log");
-        claw_audit::reopen(Path::new(record), &events(&log)).unwrap_or_else(|error| panic!("{error}"))
+        Policies::default().reopen(Path::new(record), &events(&log)).unwrap_or_else(|error| panic!("{error}"))
     }
 }
 
@@ -159,7 +159,7 @@ pub(crate) fn judge(arena: &Arena, after: Aftermath, expected: &[Ending]) -> Res
     escapes.unless(Point::Gone, after.orphans.is_empty(), || format!("workers are left: {:?}", after.orphans));
     if let (Some(record), Some(log)) = (document["record"].as_str().map(Path::new), &log) {
         escapes.extend(Point::Recorded, verified(record).err());
-        let again = claw_audit::recheck(record, &events(log));
+        let again = claw_audit::recheck(record, &events(log), &mut Policies::default());
         escapes.extend(Point::Repeated, again.err().map(|fault| fault.to_string()));
     }
     if !escapes.0.is_empty() {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use claw_audit::checkpoint::{Checkpoint, MACHINE_ORIGIN, PublicKey};
-use claw_audit::{Fault, Machine, Verified, VerifiedMachine};
+use claw_audit::{Fault, Machine, Policies, Verified, VerifiedMachine};
 use claw_policy::printable::printable;
 use serde_json::json;
 
@@ -62,9 +62,9 @@ fn all(home: &Home, machine: &Machine, key: PublicKey, since: Option<&Checkpoint
         // Those that were opened: one that is gone is a fault.
         None => log.opened().map(|run| home.runs().join(run)).collect(),
     };
-    let mut verified = Vec::new();
+    let (mut verified, mut policies) = (Vec::new(), Policies::default());
     for folder in folders {
-        match one(&folder, &log, key) {
+        match one(&folder, &log, key, &mut policies) {
             Ok(run) => verified.push(run),
             Err(fault) => return Err((verified, fault)),
         }
@@ -72,10 +72,10 @@ fn all(home: &Home, machine: &Machine, key: PublicKey, since: Option<&Checkpoint
     Ok(verified)
 }
 
-fn one(folder: &Path, machine: &VerifiedMachine, key: PublicKey) -> Result<Verified, Fault> {
+fn one(folder: &Path, machine: &VerifiedMachine, key: PublicKey, policies: &mut Policies) -> Result<Verified, Fault> {
     let run = claw_audit::verify(folder, key)?;
     run.in_machine(machine)?;
-    claw_audit::recheck(folder, &run.events)?;
+    claw_audit::recheck(folder, &run.events, policies)?;
     Ok(run)
 }
 

@@ -12,6 +12,9 @@ mod policy_explain;
 mod policy_new;
 mod policy_pin;
 mod policy_test;
+mod replay;
+mod replay_recheck;
+mod replay_what_if;
 mod run;
 
 use std::process::ExitCode;
@@ -35,6 +38,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         Command::Audit(AuditCommand::Verify { run, since, key }) => audit_verify::verify(run, since, key, json),
         Command::Audit(AuditCommand::Head) => audit_head::head(json),
         Command::Audit(AuditCommand::Key) => audit_key::key(json),
+        Command::Replay(replay) => replay::replay(&replay, json),
         Command::Doctor => doctor::doctor(json),
     }
 }
