@@ -22,3 +22,4 @@ mod limits;
 mod program;
 mod record;
 mod transcripts;
+mod what_if;

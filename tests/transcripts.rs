@@ -6,7 +6,11 @@ use crate::program::Place;
 
 /// Runs the program in an example, and holds what it prints against a snapshot.
 fn transcript(name: &str, example: &str, arguments: &[&str]) {
-    let place = Place::with_example(example);
+    transcript_in(&Place::with_example(example), name, arguments);
+}
+
+/// The same, in a place where something has happened.
+pub(crate) fn transcript_in(place: &Place, name: &str, arguments: &[&str]) {
     let ran = place.claw(arguments);
     let mut settings = Settings::clone_current();
     settings.set_snapshot_path("snapshots");
@@ -15,6 +19,7 @@ fn transcript(name: &str, example: &str, arguments: &[&str]) {
     let folder = place.path("").canonicalize().expect("it is there").to_string_lossy().trim_end_matches('/').to_owned();
     settings.add_filter(&folder, "[FOLDER]");
     settings.add_filter(r"/[^ ]*/runs/\d{8}T\d{6}Z-[0-9a-f]{8}", "[RECORD]");
+    settings.add_filter(r"\d{8}T\d{6}Z-[0-9a-f]{8}", "[RUN]");
     settings.add_filter(r"sha256:[0-9a-f]{64}", "sha256:[DIGEST]");
     settings.add_filter(r"\d+\.\d ms", "[TIME]");
     let text = format!(

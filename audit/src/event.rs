@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use claw_policy::recorded::from_record;
 use claw_policy::{Catalogue, Label, Narrowing};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -76,6 +77,9 @@ pub enum Event {
         label: Label,
         /// What it used.
         usage: Usage,
+        /// What each of its calls was answered, in their order: what a replay answers them with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tape: Option<Stored>,
     },
     /// A step failed. Nothing after it starts.
     Failed {
@@ -85,6 +89,9 @@ pub enum Event {
         reason: FailureReason,
         /// What it used.
         usage: Usage,
+        /// As for a step that is done; none where the worker did not live to tell.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tape: Option<Stored>,
     },
     /// The run stops here, by a rule.
     Halt(Halt),
@@ -119,9 +126,16 @@ impl Event {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Stored {
     /// The value itself.
-    Inline(Value),
+    Inline(#[serde(deserialize_with = "as_it_was")] Value),
     /// `sha256:` and the digest of its JSON, which is a file in `blobs/sha256`.
     Blob(String),
+}
+
+/// Reads a value back as the one that was put there, though canonical JSON writes it in another way.
+fn as_it_was<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    let mut value = Value::deserialize(deserializer)?;
+    from_record(&mut value);
+    Ok(value)
 }
 
 /// An input that is bound.
@@ -208,6 +222,8 @@ pub struct Call {
     pub step: String,
     /// `interface#function`.
     pub function: String,
+    /// The digest of all that it was asked with: paths, flags, numbers, and the bytes to be written.
+    pub arguments: String,
     /// The path that it is about, as the guest sees it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,

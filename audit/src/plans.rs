@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use claw_policy::Label;
-use claw_policy::recorded::from_record;
 use serde_json::Value;
 
+use crate::blobs::stored_value;
 use crate::event::{Event, Halt, StepLabel, Stored, Usage, Verdict, Violation};
 use crate::log::LOG;
 use crate::verify::{Fault, fault};
@@ -72,7 +72,8 @@ pub(crate) fn plans<'e>(folder: &Path, events: &'e [Event]) -> Result<Vec<Record
         let taken = match (event, plans.last_mut()) {
             (Event::Open { .. } | Event::Seal { .. }, _) => Some(()),
             (Event::Plan { text, base64 }, _) => {
-                let text = plan(folder, text, *base64).map_err(|what| fault(&folder.join(LOG), Some(line), what))?;
+                let text =
+                    plan_text(folder, text, *base64).map_err(|what| fault(&folder.join(LOG), Some(line), what))?;
                 plans.push(RecordedPlan { line, text, verdict: None, steps: Vec::new(), halt: None });
                 Some(())
             }
@@ -97,7 +98,9 @@ impl<'e> RecordedPlan<'e> {
             Event::Step { step, capability, arguments, label, grants, .. } => {
                 self.steps.push(RecordedStep { line, id: step, capability, arguments, label, grants, end: None });
             }
-            Event::Done { step, output, label, usage } => self.end(line, step, End::Done { output, label, usage })?,
+            Event::Done { step, output, label, usage, .. } => {
+                self.end(line, step, End::Done { output, label, usage })?
+            }
             Event::Failed { step, usage, .. } => self.end(line, step, End::Failed { usage })?,
             Event::Halt(halt) => self.halt = Some((line, halt)),
             Event::Call(_) => {}
@@ -113,32 +116,22 @@ impl<'e> RecordedPlan<'e> {
     }
 }
 
-fn plan(folder: &Path, stored: &Stored, base64: bool) -> Result<Vec<u8>, String> {
-    let text = text(value(folder, stored)?).into_bytes();
+/// The text of a plan that the record in `folder` has as `stored`; in base64 where it is not UTF-8.
+///
+/// # Errors
+/// A blob that cannot be read, in words.
+pub fn plan_text(folder: &Path, stored: &Stored, base64: bool) -> Result<Vec<u8>, String> {
+    let text = text(folder, stored)?.into_bytes();
     if base64 { STANDARD.decode(text).map_err(|error| error.to_string()) } else { Ok(text) }
 }
 
-/// A value, from the log or from its blob in `folder`.
+/// A value as the text that it was read from: of a string what it says, of anything else its JSON.
 ///
 /// # Errors
-/// A blob that is not there, or no JSON.
-pub(crate) fn value(folder: &Path, stored: &Stored) -> Result<Value, String> {
-    let mut value = match stored {
-        Stored::Inline(value) => value.clone(),
-        Stored::Blob(digest) => {
-            let path = folder.join("blobs").join("sha256").join(digest.trim_start_matches("sha256:"));
-            let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-            serde_json::from_slice(&bytes).map_err(|error| error.to_string())?
-        }
-    };
-    from_record(&mut value);
-    Ok(value)
-}
-
-/// A value as the text that it was read from: of a string what it says, of anything else its JSON.
-pub(crate) fn text(value: Value) -> String {
-    match value {
+/// A blob that cannot be read, in words.
+pub(crate) fn text(folder: &Path, stored: &Stored) -> Result<String, String> {
+    Ok(match stored_value(folder, stored).map_err(|error| error.to_string())? {
         Value::String(text) => text,
         other => other.to_string(),
-    }
+    })
 }

@@ -8,8 +8,9 @@ use claw_policy::fault::line_of;
 use claw_policy::{Catalogue, Document, Given, LoadError, Narrowing, Policy, Refusal, Session, Violation, digest};
 use serde_json::json;
 
+use crate::blobs::blob;
 use crate::event::{Event, Input};
-use crate::plans::{text, value};
+use crate::plans::text;
 
 /// The most policies that are kept. A machine has a handful; a stranger's records may each have another.
 const KEPT_MAX: usize = 64;
@@ -46,7 +47,7 @@ impl Policies {
         let Some(Event::Open { policy, narrowing, catalogue, inputs, .. }) = events.first() else {
             return Err("it does not open".to_owned());
         };
-        let policy = self.load(&text(value(folder, policy)?), catalogue, narrowing);
+        let policy = self.load(&text(folder, policy)?, catalogue, narrowing);
         let policy = policy.map_err(|refusal| format!("its policy does not load: {refusal}"))?;
         let session = Session::open(&policy, given(folder, inputs)?).map_err(|violations| {
             let why = violations.first().map_or("", |violation| &violation.message);
@@ -54,6 +55,24 @@ impl Policies {
         })?;
         Ok((policy, session))
     }
+}
+
+/// What the run of the record in `folder` began with: its policy, and a session with its inputs.
+///
+/// # Errors
+/// What of it does not load, in words.
+pub fn reopen(folder: &Path, events: &[Event]) -> Result<(Arc<Policy>, Session), String> {
+    Policies::default().reopen(folder, events)
+}
+
+/// What all randomness of the run came from.
+///
+/// # Errors
+/// A seed that is not in the record, in words.
+pub fn seed(folder: &Path, events: &[Event]) -> Result<[u8; 32], String> {
+    let Some(Event::Open { seed, .. }) = events.first() else { return Err("it does not open".to_owned()) };
+    let bytes = blob(folder, seed).map_err(|error| format!("its seed cannot be read: {error}"))?;
+    bytes.try_into().map_err(|_| "its seed is none".to_owned())
 }
 
 fn load(text: &str, catalogue: &Catalogue, narrowing: &Narrowing) -> Result<Policy, Refusal> {
@@ -80,7 +99,7 @@ pub(crate) fn given(folder: &Path, inputs: &BTreeMap<String, Input>) -> Result<B
         // Where a policy gives an input an origin of its own, the label no longer tells a file from a user's word: then it
         // counts as a file, which can choose less.
         let from_file = !input.label.origin.iter().any(|origin| origin.as_str() == "user");
-        Ok((name.clone(), Given { text: text(value(folder, &input.value)?), from_file }))
+        Ok((name.clone(), Given { text: text(folder, &input.value)?, from_file }))
     });
     given.collect()
 }

@@ -11,24 +11,16 @@ use claw_policy::{Execution, Plan, Policy, Refusal, Session, ValidatedPlan};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::blobs::stored_value;
 use crate::canonical;
 use crate::event::{Event, Halt, StepLabel, Stored, Verdict, Violation};
 use crate::log::LOG;
-use crate::plans::{End, RecordedPlan, RecordedStep, RecordedVerdict, plans, value};
+use crate::plans::{End, RecordedPlan, RecordedStep, RecordedVerdict, plans};
 use crate::policies::Policies;
 use crate::verify::{Fault, fault};
 
 /// The most characters of one side that a difference shows.
 const SHOWN_MAX: usize = 300;
-
-/// What was decided again, and found to be the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rechecked {
-    /// Plans with a verdict.
-    pub plans: usize,
-    /// Steps that started.
-    pub steps: usize,
-}
 
 /// Decides again on every plan of the record in `folder`, whose events are `events`, in a session that grows by what is
 /// recorded: outputs, failures, what each step used.
@@ -37,18 +29,15 @@ pub struct Rechecked {
 ///
 /// # Errors
 /// The first event that says something else than the policy engine says now, with both sides.
-pub fn recheck(folder: &Path, events: &[Event], policies: &mut Policies) -> Result<Rechecked, Fault> {
+pub fn recheck(folder: &Path, events: &[Event], policies: &mut Policies) -> Result<(), Fault> {
     let (policy, mut session) =
         policies.reopen(folder, events).map_err(|what| fault(&folder.join(LOG), Some(1), what))?;
     let again = Again { folder, policy };
     again.inputs(events, &session)?;
-    let mut rechecked = Rechecked::default();
     for plan in plans(folder, events)? {
-        rechecked.plans += usize::from(plan.verdict.is_some());
-        rechecked.steps += plan.steps.len();
         session = again.plan(&plan, session)?;
     }
-    Ok(rechecked)
+    Ok(())
 }
 
 struct Again<'r> {
@@ -110,13 +99,14 @@ impl Again<'_> {
                 return Err(self.wrong(line, what));
             }
         };
-        let grants = self.policy.capabilities.get(&ready.capability).map(|capability| capability.grants.as_slice());
-        let grants: Vec<&str> = grants.unwrap_or_default().iter().map(|grant| grant.as_str()).collect();
+        let capability = self.policy.capabilities.get(&ready.capability);
+        let grants = capability.map(|capability| capability.grants.as_slice()).unwrap_or_default();
+        let has_effects = capability.is_some_and(|capability| capability.has_effects(&self.policy.grants));
         self.same(line, "the step", recorded.id, ready.id.as_str())?;
         self.same(line, "its capability", recorded.capability, ready.capability.as_str())?;
         self.same(line, "what it is given", &self.value(line, recorded.arguments)?, &ready.given)?;
         self.same(line, "its label", recorded.label, &ready.label)?;
-        self.same(line, "its grants", recorded.grants, &grants)?;
+        self.same(line, "its grants", recorded.grants, grants)?;
         match &recorded.end {
             Some((line, End::Done { output, label, usage })) => {
                 self.same(*line, "the output's label", *label, &ready.label)?;
@@ -127,7 +117,12 @@ impl Again<'_> {
                     .map_err(|why| self.wrong(*line, format!("the step is done, and by the policy it is not: {why}")))
             }
             Some((_, End::Failed { usage })) => {
-                execution.failed(&ready, usage.written, usage.files);
+                let (mut written, mut files) = (usage.written, usage.files);
+                if usage.fuel == 0 && has_effects {
+                    // Its worker did not live to tell, so all that it was allowed counts.
+                    (written, files) = execution.budgets_left();
+                }
+                execution.failed(&ready, written, files);
                 Ok(())
             }
             None => {
@@ -155,7 +150,7 @@ impl Again<'_> {
     }
 
     fn value(&self, line: u64, stored: &Stored) -> Result<Value, Fault> {
-        value(self.folder, stored).map_err(|what| self.wrong(line, what))
+        stored_value(self.folder, stored).map_err(|error| self.wrong(line, error.to_string()))
     }
 
     /// Compares two lists, and tells the first place where they differ.

@@ -183,6 +183,7 @@ mod tests {
         let call = Event::Call(crate::Call {
             step: "a".to_owned(),
             function: "f".repeat(200),
+            arguments: claw_policy::digest(b""),
             subject: None,
             to: None,
             bytes: None,
@@ -201,7 +202,8 @@ mod tests {
         let reason = crate::FailureReason { kind: "trap".to_owned(), message: String::new() };
         let usage = |fuel| crate::Usage { fuel, ..Default::default() };
         for fuel in [7, EXACT_INTEGER_MAX, EXACT_INTEGER_MAX + 1, u64::MAX] {
-            let failed = |fuel| Event::Failed { step: "a".to_owned(), reason: reason.clone(), usage: usage(fuel) };
+            let failed =
+                |fuel| Event::Failed { step: "a".to_owned(), reason: reason.clone(), usage: usage(fuel), tape: None };
             record.append(&failed(fuel)).unwrap();
             record.write().unwrap();
             let log = fs::read_to_string(record.folder().join(LOG)).unwrap();

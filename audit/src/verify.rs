@@ -251,8 +251,9 @@ fn digests(event: &Event) -> impl Iterator<Item = &str> {
         }
         Event::Plan { text, .. } => stored.push(text),
         Event::Step { arguments, .. } => stored.push(arguments),
-        Event::Done { output, .. } => stored.push(output),
-        Event::Verdict { .. } | Event::Call(_) | Event::Failed { .. } | Event::Halt(_) | Event::Seal { .. } => {}
+        Event::Done { output, tape, .. } => stored.extend([output].into_iter().chain(tape)),
+        Event::Failed { tape, .. } => stored.extend(tape),
+        Event::Verdict { .. } | Event::Call(_) | Event::Halt(_) | Event::Seal { .. } => {}
     }
     let blobs = stored.into_iter().filter_map(|stored| match stored {
         Stored::Blob(digest) => Some(digest.as_str()),

@@ -2,18 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
-use std::time::SystemTime;
 
-use claw_policy::{
-    Ask, Catalogue, Execution, Name, Narrowing, OutputFault, Plan, Policy, Session, SurveyedStep, Violation,
-};
+use claw_policy::{Ask, Catalogue, Name, Narrowing, Policy, Session, SurveyedStep, Violation};
 use serde::Serialize;
 
 use crate::event::{Event, Input, Verdict};
 use crate::log::LOG;
-use crate::plans::{End, RecordedPlan, plans, value};
+use crate::plans::{RecordedPlan, plans};
 use crate::policies::{Policies, given};
+use crate::trial::Trial;
 use crate::verify::{Fault, fault};
 
 /// The policy that is tried.
@@ -77,7 +74,7 @@ pub struct StepWhatIf {
     pub asks: Vec<Ask>,
     /// The steps that are refused or unknown and that it is given outputs of.
     pub depends_on: Vec<Name>,
-    refers_to: BTreeSet<Name>,
+    pub(crate) refers_to: BTreeSet<Name>,
 }
 
 impl Decided {
@@ -137,7 +134,7 @@ pub fn what_if(
         }
     };
     let (mut session, unbound) = open(&policy, folder, inputs).map_err(wrong)?;
-    let mut trial = Trial { folder, policy, recorded, unbound, missing: BTreeSet::new() };
+    let mut trial = Trial::of(folder, policy, recorded, unbound);
     let mut found = Vec::new();
     for (plan, recorded) in decided {
         let (what_if, grown) = trial.plan(plan, recorded, session)?;
@@ -170,132 +167,9 @@ fn open(policy: &Policy, folder: &Path, inputs: &BTreeMap<String, Input>) -> Res
     Ok((session, refused))
 }
 
-/// A record while another policy decides on it.
-struct Trial<'r> {
-    folder: &'r Path,
-    policy: Arc<Policy>,
-    /// The record's own policy.
-    recorded: Arc<Policy>,
-    /// What is refused of the inputs, and so of every plan.
-    unbound: Vec<Violation>,
-    /// The steps by now whose outputs would not be there, or cannot be known.
-    missing: BTreeSet<Name>,
-}
-
-impl Trial<'_> {
-    fn plan(
-        &mut self,
-        plan: &RecordedPlan<'_>,
-        recorded: Decided,
-        session: Session,
-    ) -> Result<(WhatIf, Session), Fault> {
-        let survey = match Plan::parse(&plan.text, &self.policy.limits) {
-            Ok(parsed) => self.policy.survey(&session, parsed),
-            Err(refusal) => {
-                self.missing.extend(plan.steps.iter().filter_map(|step| Name::new(step.id).ok()));
-                let violations = self.unbound.iter().chain(refusal.violations()).cloned().collect();
-                return Ok((WhatIf::refused(plan, recorded, violations), session));
-            }
-        };
-        let violations: Vec<Violation> = self.unbound.iter().cloned().chain(survey.violations).collect();
-        let mut steps: Vec<StepWhatIf> = survey.steps.into_iter().map(StepWhatIf::of).collect();
-        let mut passes = violations.is_empty() && steps.iter().all(|step| step.violations.is_empty());
-        for step in steps.iter_mut().filter(|step| !step.refers_to.is_disjoint(&self.missing)) {
-            // That there is no such step follows from what was refused before: it is no fault of this one.
-            step.violations.retain(|violation| violation.rule != "reference.unknown");
-            passes = false;
-        }
-        let mut lost = self.missing.clone();
-        let session = if passes { self.run(plan, session, &mut steps, &mut lost)? } else { session };
-        steps.iter_mut().for_each(|step| step.settle(&mut lost, survey.is_cut));
-        let worst = steps.iter().map(|step| step.decided).max().unwrap_or(Decided::Accepted);
-        let decided = match worst {
-            _ if !violations.is_empty() => Decided::Refused,
-            Decided::Refused if passes => Decided::Halted,
-            worst => worst,
-        };
-        self.missing = lost;
-        if !passes {
-            // The whole plan or nothing.
-            self.missing.extend(steps.iter().map(|step| step.id.clone()));
-        }
-        Ok((WhatIf { decided, steps, ..WhatIf::refused(plan, recorded, violations) }, session))
-    }
-
-    /// Goes through a plan that passes, with the recorded outputs in the place of what its steps would give. Steps of which
-    /// nothing is known are added to `lost`.
-    fn run(
-        &self,
-        plan: &RecordedPlan<'_>,
-        session: Session,
-        steps: &mut [StepWhatIf],
-        lost: &mut BTreeSet<Name>,
-    ) -> Result<Session, Fault> {
-        let mut execution = self.start(plan, session)?;
-        let mut on_record = plan.steps.iter();
-        for step in steps {
-            let Some(ready) = execution.next_step() else { break };
-            let recorded = on_record.next().filter(|recorded| recorded.id == step.id.as_str());
-            if !step.refers_to.is_disjoint(lost) {
-                lost.insert(step.id.clone());
-                continue;
-            }
-            step.resolved = true;
-            match ready {
-                Err(refusal) => {
-                    step.violations.extend_from_slice(refusal.violations());
-                    lost.insert(step.id.clone());
-                }
-                Ok(ready) => match recorded.and_then(|recorded| recorded.end.as_ref()) {
-                    Some((line, End::Done { output, usage, .. })) => {
-                        let seen = value(self.folder, output).map_err(|what| self.wrong(*line, what))?;
-                        let known = self.reads_alike(step) && {
-                            let taken = execution.recorded(&ready, seen, usage.written, usage.files);
-                            if let Err(OutputFault::Halted(violation)) = &taken {
-                                step.violations.push(violation.as_ref().clone());
-                            }
-                            taken.is_ok()
-                        };
-                        if !known {
-                            lost.insert(step.id.clone());
-                        }
-                    }
-                    // It failed, or never started: the record does not tell what comes after it.
-                    Some((_, End::Failed { .. })) | None => break,
-                },
-            }
-        }
-        Ok(execution.finish().0)
-    }
-
-    /// Starts the plan, as if a person had said yes to all that is asked.
-    fn start(&self, plan: &RecordedPlan<'_>, mut session: Session) -> Result<Execution, Fault> {
-        let now = plan.verdict.as_ref().map_or(SystemTime::UNIX_EPOCH, |verdict| verdict.time);
-        let check = |session: &Session| {
-            Plan::parse(&plan.text, &self.policy.limits).and_then(|parsed| self.policy.check(session, parsed, now))
-        };
-        let checked = check(&session).or_else(|refusal| {
-            refusal.questions().iter().for_each(|question| session.approve(question.approve(now)));
-            check(&session)
-        });
-        let started = checked.and_then(|validated| Execution::start(validated, session));
-        started.map_err(|refusal| self.wrong(plan.line, refusal.to_string()))
-    }
-
-    /// Whether both policies read the output of a step in the same way: as JSON, or as what it is.
-    fn reads_alike(&self, step: &StepWhatIf) -> bool {
-        let [own, other] = [&self.recorded, &self.policy].map(|policy| policy.capabilities.get(&step.capability));
-        own.map(|own| own.output_is_json) == other.map(|other| other.output_is_json)
-    }
-
-    fn wrong(&self, line: u64, what: String) -> Fault {
-        fault(&self.folder.join(LOG), Some(line), what)
-    }
-}
-
 impl WhatIf {
     /// A plan that is refused as a whole.
-    fn refused(plan: &RecordedPlan<'_>, recorded: Decided, violations: Vec<Violation>) -> Self {
+    pub(crate) fn refused(plan: &RecordedPlan<'_>, recorded: Decided, violations: Vec<Violation>) -> Self {
         let halted = plan.decided_halt().map(|(_, halt)| halt.violations.as_slice());
         let refused = plan.verdict.as_ref().map(|verdict| verdict.violations);
         let rules = refused.into_iter().chain(halted).flatten().map(|violation| violation.rule.clone());
@@ -311,14 +185,14 @@ impl WhatIf {
 }
 
 impl StepWhatIf {
-    fn of(step: SurveyedStep) -> Self {
+    pub(crate) fn of(step: SurveyedStep) -> Self {
         let SurveyedStep { id, capability, refers_to, violations, asks } = step;
         let (decided, depends_on, resolved) = (Decided::Unknown, Vec::new(), refers_to.is_empty());
         Self { id, capability, decided, resolved, violations, asks, depends_on, refers_to }
     }
 
     /// Decides on the step, once it is known which outputs would not be there: its own too, if it would not run.
-    fn settle(&mut self, lost: &mut BTreeSet<Name>, is_cut: bool) {
+    pub(crate) fn settle(&mut self, lost: &mut BTreeSet<Name>, is_cut: bool) {
         self.depends_on = self.refers_to.intersection(lost).cloned().collect();
         self.decided = if !self.violations.is_empty() {
             Decided::Refused

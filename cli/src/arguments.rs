@@ -31,7 +31,7 @@ Try:
 
 Exit codes: 0 done or accepted, 1 an error of ours, 2 wrong usage or a file that does not load,
 3 refused or halted, an approval is needed, or a policy got wider,
-4 a capability failed or hit a limit, 5 a record does not verify or differs, 130 interrupted.";
+4 a capability failed or hit a limit, 5 a record does not verify or a replay differs, 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -50,11 +50,11 @@ pub(crate) enum Command {
     /// Read the records of earlier runs
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Decide again on earlier runs, from their records alone: nothing runs
+    /// Try recorded runs again: run one with the answers that it got, or only decide again
     ///
-    /// With `--recheck`, by their own policies: every verdict, label, resolved argument and halt has to come out as it is on
-    /// record. With `--what-if`, by another policy: what it would have said of their plans, to try a change of a policy on
-    /// what has run. Exits with 3 if a run that was accepted would no longer be.
+    /// Without a flag, a run is run again, and everything has to come out as it did. Nothing real is touched: no granted
+    /// folder, no clock. `--recheck` and `--what-if` run nothing, and take many runs. Exits with 5 if a record does not
+    /// verify or anything differs, and with 3 if `--what-if` would no longer let through what was accepted.
     Replay(ReplayArguments),
     /// Say what on this machine would weaken the sandbox
     Doctor,
@@ -97,28 +97,31 @@ impl PlanArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArguments {
-    /// A run, the folder of its record, or a folder of records; all of this machine's if it is left out
+    /// A run, or the folder of its record; where nothing is run, also a folder of records, or all runs if it is left out
     #[arg(value_name = "RUN|FOLDER")]
     pub(crate) runs: Vec<PathBuf>,
-    /// Decide again by the policy that is on record
+    /// Run nothing, and decide again by the policy on record: verdicts, labels, resolved arguments, halts
     #[arg(long, conflicts_with = "what_if")]
     pub(crate) recheck: bool,
-    /// Decide by this policy
+    /// Run nothing, and say what this policy would have decided
     #[arg(long, value_name = "POLICY")]
     pub(crate) what_if: Option<PathBuf>,
     /// A folder that this policy leaves to be given: `{ bind = "NAME" }`
     #[arg(long, value_name = "NAME=PATH", value_parser = pair, requires = "what_if")]
     pub(crate) dir: Vec<(String, String)>,
-    /// Keep these capabilities of it alone; if neither this nor `--task` is given, each run is narrowed as it was
+    /// Keep these capabilities of it alone; without this and `--task`, each run is narrowed as it was
     #[arg(long, value_name = "CAPABILITY", value_delimiter = ',', requires = "what_if")]
     pub(crate) only: Vec<String>,
     /// Keep what one of its tasks leaves
     #[arg(long, value_name = "NAME", requires = "what_if")]
     pub(crate) task: Option<String>,
-    /// Also take runs whose policy has another name; those that are named themselves are always taken
+    /// Take runs of policies of another name too; one that is named itself is always taken
     #[arg(long, requires = "what_if")]
     pub(crate) all_policies: bool,
-    /// The public key, if the records are another machine's: what `audit key` printed there
+    /// A component of the run that is no longer here: its file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["recheck", "what_if"])]
+    pub(crate) component: Vec<PathBuf>,
+    /// The public key, if it is another machine's record: what `audit key` printed there
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,
 }

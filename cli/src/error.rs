@@ -86,6 +86,16 @@ impl From<claw_runtime::CacheError> for Error {
     }
 }
 
+impl From<claw_runtime::JournalError> for Error {
+    fn from(error: claw_runtime::JournalError) -> Self {
+        match error {
+            claw_runtime::JournalError::Record(error) => error.into(),
+            // A run that is no replay has nothing to differ from.
+            claw_runtime::JournalError::Replay(end) => Self::own(end.to_string(), "run the plan again"),
+        }
+    }
+}
+
 impl From<claw_audit::RecordError> for Error {
     fn from(error: claw_audit::RecordError) -> Self {
         use claw_audit::RecordError::{Checkpoint, Key, Rewritten};

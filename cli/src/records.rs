@@ -1,23 +1,13 @@
-//! The records that a command is about: by their runs, by folder, or all of this machine's. None is believed before it verifies.
+//! The records that a user names: found, and verified.
 
 use std::path::{Path, PathBuf};
 
 use claw_audit::checkpoint::PublicKey;
-use claw_audit::{
-    Fault, Machine, Policies, Rechecked, Verified, VerifiedMachine, is_record, recheck, verify, verify_machine,
-};
+use claw_audit::{Fault, Machine, Policies, Verified, VerifiedMachine, is_record};
 use claw_policy::printable::printable;
 
 use crate::ambient::Home;
 use crate::error::Error;
-
-/// Where records are, and what they are verified with.
-pub(crate) struct Records {
-    home: Home,
-    key: PublicKey,
-    /// The log of this machine, which has the runs that its own key signs.
-    machine: Option<Machine>,
-}
 
 /// A record that a command is about.
 pub(crate) struct Found {
@@ -26,77 +16,47 @@ pub(crate) struct Found {
     pub(crate) is_named: bool,
 }
 
-impl Records {
-    /// Those of this machine; with a `key`, those of another one, whose log is not here.
-    pub(crate) fn of(key: Option<&str>) -> Result<Self, Error> {
-        let home = Home::find()?.private()?;
-        match key {
-            Some(text) => {
-                let key = PublicKey::parse(text).ok_or_else(|| {
-                    Error::input("usage", "`--key` is no key").help("give what `claw audit key` prints")
-                })?;
-                Ok(Self { home, key, machine: None })
-            }
-            None => {
-                let machine = Machine::open(&home.state)?;
-                Ok(Self { home, key: machine.key().public(), machine: Some(machine) })
-            }
-        }
-    }
-
-    /// The log of all runs, where it is here.
-    ///
-    /// # Errors
-    /// The first thing that is wrong with it.
-    pub(crate) fn log(&self) -> Result<Option<VerifiedMachine>, Fault> {
-        self.machine.as_ref().map(|machine| verify_machine(machine.folder(), self.key, None)).transpose()
-    }
-
-    /// The records that are named; all that the log has opened, where none is.
-    pub(crate) fn find(&self, names: &[PathBuf], log: Option<&VerifiedMachine>) -> Result<Vec<Found>, Error> {
-        if names.is_empty() {
-            let opened = log.into_iter().flat_map(VerifiedMachine::opened);
-            return Ok(opened.map(|run| Found { folder: self.home.runs().join(run), is_named: false }).collect());
-        }
-        let mut found = Vec::new();
-        for name in names {
-            let is_path = name.components().count() > 1 || name.is_dir();
-            let folder = if is_path { name.clone() } else { self.home.runs().join(name) };
-            let is_opened = || log.is_some_and(|log| log.opened().any(|run| Path::new(run) == name));
-            if is_record(&folder) || is_opened() {
-                found.push(Found { folder, is_named: true });
-                continue;
-            }
-            let inside = records_in(&folder)?;
-            if inside.is_empty() {
-                let shown = printable(&name.to_string_lossy());
-                return Err(Error::input(
-                    "record.none",
-                    format!("`{shown}` is no run, no record, and no folder of records"),
-                )
-                .help("see `claw audit list`"));
-            }
-            found.extend(inside);
-        }
-        Ok(found)
-    }
-
-    /// What a record says, once it verifies, the log has it, and its verdicts follow from it.
-    pub(crate) fn verify(
-        &self,
-        found: &Found,
-        log: Option<&VerifiedMachine>,
-        policies: &mut Policies,
-    ) -> Result<(Verified, Rechecked), Fault> {
-        let verified = verify(&found.folder, self.key)?;
-        log.map_or(Ok(()), |log| verified.in_machine(log))?;
-        let rechecked = recheck(&found.folder, &verified.events, policies)?;
-        Ok((verified, rechecked))
+/// The key that the user gives to verify with; this machine's where none is given.
+pub(crate) fn key(machine: &Machine, given: Option<&str>) -> Result<PublicKey, Error> {
+    match given {
+        None => Ok(machine.key().public()),
+        Some(text) => PublicKey::parse(text)
+            .ok_or_else(|| Error::input("usage", "`--key` is no key").help("give what `claw audit key` prints")),
     }
 }
 
+/// The folder of the record of `run`: the run's id, or the folder itself.
+pub(crate) fn folder(home: &Home, run: &Path) -> PathBuf {
+    if run.components().count() > 1 || run.is_dir() { run.to_owned() } else { home.runs().join(run) }
+}
+
+/// Each record that is named, or lies in a folder that is named; where nothing is, every run that the machine's log opened.
+pub(crate) fn all(home: &Home, machine: &VerifiedMachine, names: &[PathBuf]) -> Result<Vec<Found>, Error> {
+    if names.is_empty() {
+        let runs = machine.opened().map(|run| Found { folder: home.runs().join(run), is_named: false });
+        return Ok(runs.collect());
+    }
+    let mut found = Vec::new();
+    for name in names {
+        let folder = folder(home, name);
+        // One that is gone is a fault of the record, and not of the command line.
+        if is_record(&folder) || machine.opened().any(|run| Path::new(run) == name) {
+            found.push(Found { folder, is_named: true });
+            continue;
+        }
+        let inside = inside(&folder)?;
+        if inside.is_empty() {
+            let shown = printable(&name.to_string_lossy());
+            let message = format!("`{shown}` is no run, no record, and no folder of records");
+            return Err(Error::input("record.none", message).help("see `claw audit list`"));
+        }
+        found.extend(inside);
+    }
+    Ok(found)
+}
+
 /// The records that lie in a folder, by name.
-fn records_in(folder: &Path) -> Result<Vec<Found>, Error> {
+fn inside(folder: &Path) -> Result<Vec<Found>, Error> {
     let mut folders = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten() {
         let entry = entry?;
@@ -107,4 +67,29 @@ fn records_in(folder: &Path) -> Result<Vec<Found>, Error> {
     }
     folders.sort();
     Ok(folders.into_iter().map(|folder| Found { folder, is_named: false }).collect())
+}
+
+/// Verifies the record in `folder`: by itself, and, where it is one of this machine's, in the machine's log.
+pub(crate) fn verify(
+    home: &Home,
+    machine: &VerifiedMachine,
+    folder: &Path,
+    key: PublicKey,
+    policies: &mut Policies,
+) -> Result<Verified, Fault> {
+    let mut record = claw_audit::verify(folder, key)?;
+    if is_within(folder, &home.runs()) {
+        record.in_machine(machine)?;
+    } else {
+        record
+            .notes
+            .push("it is not among this machine's runs: whether its own machine's log has it is not known".to_owned());
+    }
+    claw_audit::recheck(folder, &record.events, policies)?;
+    Ok(record)
+}
+
+fn is_within(folder: &Path, runs: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    real(folder).is_some_and(|folder| folder.parent().map(Path::to_owned) == real(runs))
 }

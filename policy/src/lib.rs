@@ -46,7 +46,7 @@ pub use fault::{LoadError, Refusal, Violation};
 pub use grant::{FolderGrant, Grant, HostGrant, Target};
 pub use label::Label;
 pub use limits::Limits;
-pub use load::digest;
+pub use load::{digest, digest_text};
 pub use name::{Name, NameError};
 pub use never::{Never, NeverTarget};
 pub use own_tests::{TestOutcome, run_tests};

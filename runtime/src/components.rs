@@ -34,6 +34,14 @@ pub enum ComponentError {
     /// There is no such built-in.
     #[error("there is no built-in `{0}`; there are {1}")]
     NoBuiltin(String, String),
+    /// It is recorded, and no longer here.
+    #[error("the component `{}` of this run is not here: {digest}", claw_policy::printable::printable(.name))]
+    Gone {
+        /// What the run's policy calls it.
+        name: String,
+        /// The digest of its bytes.
+        digest: String,
+    },
     /// Its file cannot be read.
     #[error("the component `{}` cannot be read: {error}", claw_policy::printable::printable(&.path.to_string_lossy()))]
     Read {
@@ -110,6 +118,36 @@ impl Compiler<'_> {
             }
         }
         if errors.is_empty() { Ok(components) } else { Err(errors) }
+    }
+
+    /// Gets the components of a recorded run, which are `wanted` by the names that its policy gives them: built-in, from
+    /// the cache, or in one of `files`. By their digests: what a name stands for may have changed.
+    ///
+    /// # Errors
+    /// One that is in none of these, or cannot be used.
+    pub fn recorded(
+        &self,
+        wanted: &BTreeMap<String, Component>,
+        files: &[PathBuf],
+        about: &mut dyn FnMut(&str),
+    ) -> Result<Components, ComponentError> {
+        let mut given = BTreeMap::new();
+        for file in files {
+            let bytes = read(file)?;
+            given.insert(claw_policy::digest(&bytes), bytes);
+        }
+        let mut components = Components::default();
+        for (name, Component { digest, .. }) in wanted {
+            let builtin = BUILTINS.iter().find(|builtin| builtin.digest == digest).map(|builtin| builtin.wasm);
+            let bytes = builtin.or_else(|| given.get(digest).map(Vec::as_slice));
+            let compiled = match (self.cache.get(digest), bytes) {
+                (Some(compiled), _) => compiled,
+                (None, Some(bytes)) => self.compile(bytes, digest, name, about)?,
+                (None, None) => return Err(ComponentError::Gone { name: name.clone(), digest: digest.clone() }),
+            };
+            components.compiled.insert(name.clone(), compiled);
+        }
+        Ok(components)
     }
 
     /// What one component is: a built-in as `builtin:NAME`, or a file.
@@ -225,6 +263,7 @@ fn load_error(error: &ComponentError, span: Range<usize>) -> LoadError {
         ComponentError::NoBuiltin(..) => {
             ("component.unknown", "name one of them, or a file: { path = \"…\", digest = \"sha256:…\" }")
         }
+        ComponentError::Gone { .. } => ("component.gone", "give its file"),
         ComponentError::Read { .. } => ("component.read", "the path is from the folder that the policy is in"),
         ComponentError::Size { .. } => ("component.size", "name a component's .wasm file"),
         ComponentError::Compile(_) => {

@@ -7,6 +7,9 @@ use serde_json::Value;
 use crate::host::{Report, Stop};
 use crate::worker::{CallFailure, WorkerFault};
 
+/// The kind of failure of a step that its user stopped.
+pub(crate) const INTERRUPTED: &str = "interrupted";
+
 /// How a step ended.
 #[derive(Clone, Debug)]
 pub struct StepOutcome {
@@ -45,7 +48,7 @@ pub(crate) fn settle(
         Ending::Failed(reason) => (Err(reason), Some((Status::Failed, Vec::new()))),
         Ending::Halted(reason, violation) => (Err(reason), Some((Status::Halted, vec![violation]))),
         Ending::Interrupted => {
-            (Err(reason("interrupted", "the run was interrupted")), Some((Status::Interrupted, Vec::new())))
+            (Err(reason(INTERRUPTED, "the run was interrupted")), Some((Status::Interrupted, Vec::new())))
         }
     };
     let outcome = StepOutcome {

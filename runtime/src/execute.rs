@@ -4,21 +4,23 @@ use std::collections::BTreeSet;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
-use claw_audit::{Record, RecordError, Status, Usage};
+use claw_audit::{FailureReason, Status, Usage};
 use claw_policy::{
-    Access, Capability, Execution, Name, OutputFault, Policy, ReadyStep, Refusal, Session, ValidatedPlan, Violation,
+    Access, Capability, Execution, Limits, Name, OutputFault, Policy, ReadyStep, Refusal, Session, ValidatedPlan,
+    Violation,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::clock::unix_ms;
 use crate::components::Components;
-use crate::ending::{Ending, StepOutcome, failed, fault_ending, reason, settle};
+use crate::ending::{Ending, INTERRUPTED, StepOutcome, failed, fault_ending, reason, settle};
 use crate::engine::Allocation;
 use crate::folders::Folders;
 use crate::host::Report;
+use crate::journal::{Journal, JournalError};
+use crate::playback::Play;
 use crate::recording::{conclude, halt, intend, log_is_full};
 use crate::worker::{Call, Ended, FolderUse, Preparation, Spare, Worker, WorkerFault};
 
@@ -82,9 +84,9 @@ pub enum Progress<'a> {
 /// A plan cannot go on, by no fault of its own.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
-    /// The record cannot be written, so nothing more is done.
+    /// It cannot be recorded, or is not what was.
     #[error(transparent)]
-    Record(#[from] RecordError),
+    Journal(#[from] JournalError),
     /// The plan is another session's.
     #[error(transparent)]
     Session(#[from] Refusal),
@@ -106,11 +108,11 @@ impl Runtime {
     ///
     /// # Errors
     /// A record that cannot be written, or another session: then nothing of it has run.
-    pub fn execute(
+    pub(crate) fn execute(
         &mut self,
         session: Session,
         plan: ValidatedPlan,
-        record: &mut Record,
+        journal: &mut Journal,
         watch: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Outcome, ExecuteError> {
         let policy = Arc::clone(plan.policy());
@@ -122,12 +124,12 @@ impl Runtime {
                 Ok(ready) => ready,
                 Err(refusal) => {
                     violations = refusal.violations().to_vec();
-                    record.append(&halt(&violations))?;
+                    journal.append(&halt(&violations))?;
                     status = Status::Halted;
                     break;
                 }
             };
-            if self.is_interrupted() {
+            if self.is_interrupted() || journal.was_interrupted() {
                 status = Status::Interrupted;
                 break;
             }
@@ -136,19 +138,20 @@ impl Runtime {
                 break;
             };
             watch(Progress::Started { index: ready.index, id: &ready.id, capability: &ready.capability });
-            let clock_ms = unix_ms(SystemTime::now());
+            let clock_ms = journal.now_ms();
             // INVARIANT (intent before effect): what could change anything outside is on disk before it starts.
-            let intended = intend(record, &policy, capability, &ready, clock_ms);
+            let intended = intend(journal, &policy, capability, &ready, clock_ms);
             if let Some(violation) = log_is_full(&intended, &ready) {
                 violations.push(violation);
-                record.append(&halt(&violations))?;
+                journal.append(&halt(&violations))?;
                 status = Status::Halted;
                 break;
             }
             intended?;
-            let (ending, usage, report) = self.step(&policy, &wanted, &mut execution, &ready, clock_ms);
+            let play = journal.play()?;
+            let (ending, usage, report) = self.step(&policy, &wanted, &mut execution, &ready, clock_ms, play);
             let (outcome, ended) = settle(&ready, ending, usage, &report);
-            let recorded = conclude(record, &ready, &outcome, &report);
+            let recorded = conclude(journal, &ready, &outcome, &report);
             let full = log_is_full(&recorded, &ready);
             if full.is_none() {
                 // However the step ended: what cannot be recorded ends the run, and no more is written after it.
@@ -166,16 +169,16 @@ impl Runtime {
                 (None, None) => continue,
             }
             if !violations.is_empty() {
-                record.append(&halt(&violations))?;
+                journal.append(&halt(&violations))?;
             }
-            record.write()?;
+            journal.write()?;
             break;
         }
         let (session, answer) = execution.finish();
         Ok(Outcome { session, status, steps, violations, answer })
     }
 
-    /// Runs one step in the worker, and gives its output to the session.
+    /// Has one step, in the worker or as it is recorded, and gives its output to the session.
     fn step(
         &mut self,
         policy: &Policy,
@@ -183,13 +186,25 @@ impl Runtime {
         execution: &mut Execution,
         ready: &ReadyStep,
         clock_ms: u64,
+        play: Play,
     ) -> (Ending, Usage, Report) {
         let Some(capability) = policy.capabilities.get(&ready.capability) else {
             execution.failed(ready, 0, 0);
             let reason = reason("worker", "the policy has no such capability");
             return (Ending::Failed(reason), Usage::default(), Report::default());
         };
+        let has_effects = capability.has_effects(&policy.grants);
         let (written_left, files_left) = execution.budgets_left();
+        // What a worker wrote before it was killed is not known, so all that it was allowed counts.
+        let spent = if has_effects { (written_left, files_left) } else { (0, 0) };
+        let (tape, recorded) = match play {
+            Play::Live => (None, None),
+            Play::Again { tape, recorded } => (Some(tape), Some(recorded)),
+            Play::Stands { result, calls, usage } => {
+                let report = Report { calls, calls_left_out: usage.calls_left_out, ..Report::default() };
+                return (stand(execution, ready, result, usage, spent), usage, report);
+            }
+        };
         let call = Call {
             capability: ready.capability.to_string(),
             arguments: ready.arguments.clone(),
@@ -197,34 +212,16 @@ impl Runtime {
             files_left,
             clock_ms,
             seed: self.step_seed(ready),
+            tape,
         };
         let began = Instant::now();
-        let answer = self.ready_worker(policy, wanted).and_then(|()| {
-            let interrupt = self.interrupt.as_ref().map(|interrupt| interrupt.as_fd());
-            match &mut self.worker {
-                Some(started) => started.worker.call(call, capability.limits.step_time(), interrupt),
-                None => Err(WorkerFault::Broken("there is none".to_owned())),
-            }
-        });
+        let answer = self.call(policy, wanted, call, capability);
         let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         match answer {
             Ok(Ended { result, fuel, report }) => {
-                let usage = Usage {
-                    fuel,
-                    memory: report.peak_memory,
-                    written: report.written,
-                    files: report.files,
-                    calls_left_out: report.calls_left_out,
-                    micros,
-                };
+                let usage = usage(fuel, &report, micros, recorded);
                 let ending = match result {
-                    Ok(output) => match execution.done(ready, output, usage.written, usage.files) {
-                        Ok(output) => Ending::Done(output),
-                        Err(OutputFault::Failed(why)) => Ending::Failed(reason("output", why)),
-                        Err(OutputFault::Halted(violation)) => {
-                            Ending::Halted(reason(violation.rule, violation.message.clone()), *violation)
-                        }
-                    },
+                    Ok(output) => taken(execution.done(ready, output, usage.written, usage.files)),
                     Err(failure) => {
                         execution.failed(ready, usage.written, usage.files);
                         failed(capability, ready, &failure, &report)
@@ -234,12 +231,25 @@ impl Runtime {
             }
             Err(fault) => {
                 self.worker = None;
-                // What it wrote before it was killed is not known, so all that it was allowed counts.
-                let spent = if capability.has_effects(&policy.grants) { (written_left, files_left) } else { (0, 0) };
                 execution.failed(ready, spent.0, spent.1);
                 let usage = Usage { micros, ..Usage::default() };
-                (fault_ending(fault, capability, capability.has_effects(&policy.grants)), usage, Report::default())
+                (fault_ending(fault, capability, has_effects), usage, Report::default())
             }
+        }
+    }
+
+    fn call(
+        &mut self,
+        policy: &Policy,
+        wanted: &BTreeSet<Name>,
+        call: Call,
+        capability: &Capability,
+    ) -> Result<Ended, WorkerFault> {
+        self.ready_worker(policy, wanted)?;
+        let interrupt = self.interrupt.as_ref().map(|interrupt| interrupt.as_fd());
+        match &mut self.worker {
+            Some(started) => started.worker.call(call, capability.limits.step_time(), interrupt),
+            None => Err(WorkerFault::Broken("there is none".to_owned())),
         }
     }
 
@@ -263,11 +273,12 @@ impl Runtime {
             prepared.extend(started.prepared.iter().cloned());
             self.worker = None;
         }
-        let most =
-            policy.capabilities.values().map(|capability| capability.limits.output_bytes).max().unwrap_or_default();
+        let most = |of: fn(&Limits) -> u64| {
+            policy.capabilities.values().map(|capability| of(&capability.limits)).max().unwrap_or_default()
+        };
         let started = self.spare.take().map_or_else(|| Spare::start(&self.program), Ok);
         let Spare(mut worker) = started.map_err(|error| WorkerFault::Broken(error.to_string()))?;
-        worker.open(self.allocation, &self.folders.descriptors(), most)?;
+        worker.open(self.allocation, &self.folders.descriptors(), most(|l| l.output_bytes), most(|l| l.tape))?;
         let mut loaded = BTreeSet::new();
         for (name, capability) in prepared.iter().filter_map(|name| policy.capabilities.get_key_value(name)) {
             if loaded.insert(&capability.digest) {
@@ -297,19 +308,63 @@ impl Runtime {
     }
 }
 
+/// What a step used. In a replay nothing is written: what it wrote, and how long it took, is as it was recorded.
+fn usage(fuel: u64, report: &Report, micros: u64, recorded: Option<Usage>) -> Usage {
+    let memory = report.peak_memory;
+    match recorded {
+        Some(recorded) => Usage { fuel, memory, ..recorded },
+        None => Usage {
+            fuel,
+            memory,
+            written: report.written,
+            files: report.files,
+            calls_left_out: report.calls_left_out,
+            micros,
+        },
+    }
+}
+
+/// What an output became, once the session has taken it.
+fn taken(taken: Result<Value, OutputFault>) -> Ending {
+    match taken {
+        Ok(output) => Ending::Done(output),
+        Err(OutputFault::Failed(why)) => Ending::Failed(reason("output", why)),
+        Err(OutputFault::Halted(violation)) => {
+            Ending::Halted(reason(violation.rule, violation.message.clone()), *violation)
+        }
+    }
+}
+
+/// A step that is not run again: the session grows by what is recorded of it. `spent` is what counts as written where
+/// its worker did not live to tell.
+fn stand(
+    execution: &mut Execution,
+    ready: &ReadyStep,
+    result: Result<Value, FailureReason>,
+    usage: Usage,
+    spent: (u64, u64),
+) -> Ending {
+    match result {
+        Ok(output) => taken(execution.recorded(ready, output, usage.written, usage.files)),
+        Err(reason) => {
+            let (written, files) = if usage.fuel == 0 { spent } else { (usage.written, usage.files) };
+            execution.failed(ready, written, files);
+            if reason.kind == INTERRUPTED { Ending::Interrupted } else { Ending::Failed(reason) }
+        }
+    }
+}
+
 fn preparation(policy: &Policy, capability: &Capability, name: &Name, folders: &Folders) -> Preparation {
     let (interface, function) = match capability.function.rsplit_once('#') {
         Some((interface, function)) => (Some(interface.to_owned()), function.to_owned()),
         None => (None, capability.function.clone()),
     };
-    let uses = capability.mounts(&policy.grants).into_iter().filter_map(|(grant_name, grant, guest_path)| {
-        Some(FolderUse {
-            descriptor: folders.position(grant_name)?,
-            guest_path,
-            write: grant.access == Access::Write,
-            dotfiles: grant.dotfiles,
-            files: grant.files.clone(),
-        })
+    let uses = capability.mounts(&policy.grants).into_iter().map(|(grant_name, grant, guest_path)| FolderUse {
+        descriptor: folders.position(grant_name),
+        guest_path,
+        write: grant.access == Access::Write,
+        dotfiles: grant.dotfiles,
+        files: grant.files.clone(),
     });
     Preparation {
         capability: name.to_string(),

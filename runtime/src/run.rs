@@ -13,6 +13,8 @@ use serde_json::Value;
 use crate::clock::unix_ms;
 use crate::ending::StepOutcome;
 use crate::execute::{ExecuteError, Outcome, Progress, Runtime};
+use crate::journal::{Journal, JournalError};
+use crate::playback::Playback;
 use crate::recording::verdict_event;
 
 /// A session with its record.
@@ -20,7 +22,7 @@ use crate::recording::verdict_event;
 pub struct Run {
     policy: Arc<Policy>,
     runtime: Runtime,
-    record: Record,
+    journal: Journal,
     session: Option<Session>,
 }
 
@@ -71,7 +73,12 @@ impl Run {
             seed: record.store_seed(&runtime.seed)?,
         };
         record.append(&open)?;
-        Ok(Self { policy, runtime, record, session: Some(session) })
+        Ok(Self::with(policy, runtime, Journal::Record(record), session))
+    }
+
+    /// A run that has been opened.
+    pub(crate) fn with(policy: Arc<Policy>, runtime: Runtime, journal: Journal, session: Session) -> Self {
+        Self { policy, runtime, journal, session: Some(session) }
     }
 
     /// Takes a plan's text through the door, and runs what passes.
@@ -87,20 +94,20 @@ impl Run {
             Ok(text) => (text.to_owned(), false),
             Err(_) => (STANDARD.encode(text), true),
         };
-        let kept = self.record.store(Value::String(kept))?;
-        self.record.append(&Event::Plan { text: kept, base64 })?;
-        let verdict = Plan::parse(text, &self.policy.limits)
-            .and_then(|plan| self.policy.check(&session, plan, SystemTime::now()));
-        self.record.append(&verdict_event(&verdict))?;
+        let kept = self.journal.store(Value::String(kept))?;
+        self.journal.append(&Event::Plan { text: kept, base64 })?;
+        let now = self.journal.now();
+        let verdict = Plan::parse(text, &self.policy.limits).and_then(|plan| self.policy.check(&session, plan, now));
+        self.journal.append(&verdict_event(&verdict, unix_ms(now)))?;
         match verdict {
             Err(refusal) => {
                 self.session = Some(session);
-                self.record.write()?;
+                self.journal.write()?;
                 let (violations, questions) = (refusal.violations().to_vec(), refusal.questions().to_vec());
                 Ok(PlanOutcome { status: Status::Refused, violations, questions, steps: Vec::new(), answer: None })
             }
             Ok(plan) => {
-                let outcome = self.runtime.execute(session, plan, &mut self.record, watch)?;
+                let outcome = self.runtime.execute(session, plan, &mut self.journal, watch)?;
                 let Outcome { session, status, steps, violations, answer } = outcome;
                 self.session = Some(session);
                 Ok(PlanOutcome { status, violations, questions: Vec::new(), steps, answer })
@@ -108,11 +115,30 @@ impl Run {
         }
     }
 
+    /// In a replay: the plan that was submitted next.
+    pub(crate) fn next_plan(&self) -> Option<Result<Vec<u8>, String>> {
+        match &self.journal {
+            Journal::Record(_) => None,
+            Journal::Replay(playback) => playback.next_plan(),
+        }
+    }
+
+    /// In a replay: compares the end, where one is recorded; and the record that it was held against.
+    pub(crate) fn end_replay(
+        self,
+        ended: Result<Option<Status>, JournalError>,
+    ) -> (Result<(), JournalError>, Option<Playback>) {
+        match self.journal {
+            Journal::Record(_) => (Ok(()), None),
+            Journal::Replay(mut playback) => (ended.and_then(|status| playback.end(status)), Some(playback)),
+        }
+    }
+
     /// Ends the run. When this returns, everything is on disk; the record's folder is what is left of it.
     ///
     /// # Errors
     /// When the record cannot be written.
-    pub fn seal(self, status: Status) -> Result<PathBuf, RecordError> {
-        self.record.seal(status, unix_ms(SystemTime::now()))
+    pub fn seal(self, status: Status) -> Result<PathBuf, JournalError> {
+        self.journal.seal(status)
     }
 }

@@ -32,7 +32,7 @@ pub fn self_test(compiler: &Compiler<'_>) -> Result<Wall, SelfTestError> {
     let failed = |fault: WorkerFault| SelfTestError::Worker(fault.to_string());
     let limits = claw_policy::Limits::default();
     let Spare(mut worker) = Spare::start(compiler.program).map_err(|error| SelfTestError::Worker(error.to_string()))?;
-    worker.open(Allocation::OnDemand, &[], limits.output_bytes).map_err(failed)?;
+    worker.open(Allocation::OnDemand, &[], limits.output_bytes, limits.tape).map_err(failed)?;
     let digest = compiled.component.digest.clone();
     worker.load(&digest, &compiled.artefact).map_err(failed)?;
     let function =
@@ -55,6 +55,7 @@ pub fn self_test(compiler: &Compiler<'_>) -> Result<Wall, SelfTestError> {
         files_left: 0,
         clock_ms: 0,
         seed: [0; 32],
+        tape: None,
     };
     let ended = worker.call(call, Duration::from_secs(10), None).map_err(failed)?;
     match ended.result {

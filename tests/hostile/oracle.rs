@@ -114,7 +114,7 @@ impl Contained {
     pub(crate) fn reopen(&self) -> (Arc<Policy>, Session) {
         let record = self.document["record"].as_str().expect("a run has a record");
         let log = read_log(Path::new(record)).expect("a record has a log");
-        Policies::default().reopen(Path::new(record), &events(&log)).unwrap_or_else(|error| panic!("{error}"))
+        claw_audit::reopen(Path::new(record), &events(&log)).unwrap_or_else(|error| panic!("{error}"))
     }
 }
 

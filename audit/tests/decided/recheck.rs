@@ -1,11 +1,11 @@
 //! What is on record is decided again, in a session that grows by it; and what differs is found, at its line.
 
-use claw_audit::{Event, Fault, Policies, Rechecked, Stored, Verdict, recheck};
+use claw_audit::{Event, Fault, Policies, Stored, Verdict, recheck};
 use serde_json::{Value, json};
 
 use crate::story::{POLICY, Story, Told, output, step};
 
-fn again(told: &Told) -> Result<Rechecked, Fault> {
+fn again(told: &Told) -> Result<(), Fault> {
     recheck(&told.folder, &told.events, &mut Policies::default())
 }
 
@@ -29,7 +29,7 @@ fn line(told: &Told, which: impl Fn(&Event) -> bool) -> u64 {
 #[test]
 fn every_plan_of_a_session_is_decided_again() {
     let told = three_plans();
-    assert_eq!(again(&told).unwrap_or_else(|fault| panic!("{fault}")), Rechecked { plans: 3, steps: 2 });
+    again(&told).unwrap_or_else(|fault| panic!("{fault}"));
     let refused = told.events.iter().find_map(|event| match event {
         Event::Verdict { verdict: Verdict::Refused, violations, .. } => violations.first(),
         _ => None,
@@ -176,7 +176,7 @@ fn a_failure_stands_as_it_is_recorded_and_the_session_knows_of_it() {
         // The planner was not told, so the check cannot tell it either: it halts.
         .submit(json!([copy]), &[])
         .seal();
-    assert_eq!(again(&told).unwrap_or_else(|fault| panic!("{fault}")), Rechecked { plans: 2, steps: 1 });
+    again(&told).unwrap_or_else(|fault| panic!("{fault}"));
     let halt = told.events.iter().find_map(|event| match event {
         Event::Halt(halt) => halt.violations.first(),
         _ => None,

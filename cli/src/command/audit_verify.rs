@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use claw_audit::checkpoint::{Checkpoint, MACHINE_ORIGIN, PublicKey};
-use claw_audit::{Fault, Machine, Policies, Verified, VerifiedMachine};
+use claw_audit::{Fault, Machine, Policies, Verified};
 use claw_policy::printable::printable;
 use serde_json::json;
 
 use crate::ambient::{self, Home};
 use crate::error::{DONE, Error, UNVERIFIED};
-use crate::report;
+use crate::{records, report};
 
 pub(crate) fn verify(
     run: Option<PathBuf>,
@@ -20,11 +20,7 @@ pub(crate) fn verify(
 ) -> Result<ExitCode, Error> {
     let home = Home::find()?.private()?;
     let machine = Machine::open(&home.state)?;
-    let key = match key {
-        None => machine.key().public(),
-        Some(text) => PublicKey::parse(&text)
-            .ok_or_else(|| Error::input("usage", "`--key` is no key").help("give what `claw audit key` prints"))?,
-    };
+    let key = records::key(&machine, key.as_deref())?;
     let since = since.map(|file| checkpoint(&file, key)).transpose()?;
     let found = all(&home, &machine, key, since.as_ref(), run);
     let (verified, fault) = match found {
@@ -57,26 +53,18 @@ type Found = Result<Vec<Verified>, (Vec<Verified>, Fault)>;
 fn all(home: &Home, machine: &Machine, key: PublicKey, since: Option<&Checkpoint>, run: Option<PathBuf>) -> Found {
     let log = claw_audit::verify_machine(machine.folder(), key, since).map_err(|fault| (Vec::new(), fault))?;
     let folders: Vec<PathBuf> = match run {
-        Some(run) if run.components().count() > 1 || run.is_dir() => vec![run],
-        Some(run) => vec![home.runs().join(run)],
+        Some(run) => vec![records::folder(home, &run)],
         // Those that were opened: one that is gone is a fault.
         None => log.opened().map(|run| home.runs().join(run)).collect(),
     };
     let (mut verified, mut policies) = (Vec::new(), Policies::default());
     for folder in folders {
-        match one(&folder, &log, key, &mut policies) {
+        match records::verify(home, &log, &folder, key, &mut policies) {
             Ok(run) => verified.push(run),
             Err(fault) => return Err((verified, fault)),
         }
     }
     Ok(verified)
-}
-
-fn one(folder: &Path, machine: &VerifiedMachine, key: PublicKey, policies: &mut Policies) -> Result<Verified, Fault> {
-    let run = claw_audit::verify(folder, key)?;
-    run.in_machine(machine)?;
-    claw_audit::recheck(folder, &run.events, policies)?;
-    Ok(run)
 }
 
 fn checkpoint(file: &Path, key: PublicKey) -> Result<Checkpoint, Error> {

@@ -14,6 +14,7 @@ mod policy_pin;
 mod policy_test;
 mod replay;
 mod replay_recheck;
+mod replay_run;
 mod replay_what_if;
 mod run;
 
@@ -38,7 +39,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         Command::Audit(AuditCommand::Verify { run, since, key }) => audit_verify::verify(run, since, key, json),
         Command::Audit(AuditCommand::Head) => audit_head::head(json),
         Command::Audit(AuditCommand::Key) => audit_key::key(json),
-        Command::Replay(replay) => replay::replay(&replay, json),
+        Command::Replay(arguments) => replay::replay(&arguments, json),
         Command::Doctor => doctor::doctor(json),
     }
 }

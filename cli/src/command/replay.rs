@@ -1,40 +1,59 @@
-//! `claw replay`: earlier runs, decided on again from their records.
+//! `claw replay`: what a record says, tried again.
 
 use std::process::ExitCode;
 
-use claw_audit::{Fault, Policies, Rechecked, Verified};
+use claw_audit::{Fault, Machine, Policies, Verified};
 use claw_policy::printable::printable;
 use serde_json::{Value, json};
 
+use crate::ambient::Home;
 use crate::arguments::ReplayArguments;
-use crate::command::{replay_recheck, replay_what_if};
-use crate::error::Error;
-use crate::records::{Found, Records};
+use crate::command::{replay_recheck, replay_run, replay_what_if};
+use crate::error::{Error, UNVERIFIED};
+use crate::records::{self, Found};
 
 pub(crate) fn replay(arguments: &ReplayArguments, json: bool) -> Result<ExitCode, Error> {
-    match &arguments.what_if {
-        Some(policy) => replay_what_if::what_if(policy, arguments, json),
-        None if arguments.recheck => replay_recheck::recheck(arguments, json),
-        None => Err(Error::input("usage", "it is not said what to decide again")
-            .help("add `--recheck`, or `--what-if POLICY`: see `claw replay --help`")),
+    if let Some(policy) = &arguments.what_if {
+        return replay_what_if::what_if(policy, arguments, json);
+    }
+    if arguments.recheck {
+        return replay_recheck::recheck(arguments, json);
+    }
+    let [run] = arguments.runs.as_slice() else {
+        return Err(Error::input("usage", "one run at a time is run again")
+            .help("name it; `--recheck` and `--what-if POLICY` take any number, and run nothing"));
+    };
+    let home = Home::find()?.private()?;
+    let machine = Machine::open(&home.state)?;
+    let key = records::key(&machine, arguments.key.as_deref())?;
+    let folder = records::folder(&home, run);
+    let verified = claw_audit::verify_machine(machine.folder(), machine.key().public(), None)
+        .and_then(|log| records::verify(&home, &log, &folder, key, &mut Policies::default()));
+    match verified {
+        Ok(record) => replay_run::run(&home, record, &arguments.component, json),
+        Err(fault) => {
+            tell_faults(&[fault]);
+            Ok(ExitCode::from(UNVERIFIED))
+        }
     }
 }
 
-/// Verifies the records that are asked for, and gives each that does to `take`; what is wrong with the others.
+/// Verifies the records that are asked for, and gives each that does to `take`. What is wrong with the others is given back.
 pub(crate) fn each(
     arguments: &ReplayArguments,
-    policies: &mut Policies,
-    take: &mut dyn FnMut(&Found, &Verified, Rechecked, &mut Policies) -> Result<(), Fault>,
+    take: &mut dyn FnMut(&Found, &Verified, &mut Policies) -> Result<(), Fault>,
 ) -> Result<Vec<Fault>, Error> {
-    let records = Records::of(arguments.key.as_deref())?;
-    let log = match records.log() {
+    let home = Home::find()?.private()?;
+    let machine = Machine::open(&home.state)?;
+    let key = records::key(&machine, arguments.key.as_deref())?;
+    let log = match claw_audit::verify_machine(machine.folder(), machine.key().public(), None) {
         Ok(log) => log,
         Err(fault) => return Ok(vec![fault]),
     };
-    let mut faults = Vec::new();
-    for found in records.find(&arguments.runs, log.as_ref())? {
-        let verified = records.verify(&found, log.as_ref(), policies);
-        faults.extend(verified.and_then(|(verified, again)| take(&found, &verified, again, policies)).err());
+    let (mut faults, mut policies) = (Vec::new(), Policies::default());
+    for found in records::all(&home, &log, &arguments.runs)? {
+        let verified = records::verify(&home, &log, &found.folder, key, &mut policies);
+        faults.extend(verified.and_then(|record| take(&found, &record, &mut policies)).err());
     }
     Ok(faults)
 }

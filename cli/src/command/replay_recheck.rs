@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use claw_audit::Policies;
+use claw_audit::Event;
 use claw_policy::printable::printable;
 use serde_json::json;
 
@@ -11,19 +11,30 @@ use crate::command::replay::{counted, each, faults_json, tell_faults};
 use crate::error::{DONE, Error, UNVERIFIED};
 use crate::report;
 
+/// A run of which everything was decided as before.
+struct Same {
+    run: String,
+    plans: usize,
+    steps: usize,
+}
+
 pub(crate) fn recheck(arguments: &ReplayArguments, json: bool) -> Result<ExitCode, Error> {
-    let mut runs = Vec::new();
-    let faults = each(arguments, &mut Policies::default(), &mut |_, verified, rechecked, _| {
-        runs.push((verified.run.clone(), rechecked));
+    let mut same = Vec::new();
+    // Deciding again is a part of verifying.
+    let faults = each(arguments, &mut |_, record, _| {
+        let count = |which: fn(&Event) -> bool| record.events.iter().filter(|event| which(event)).count();
+        let plans = count(|event| matches!(event, Event::Verdict { .. }));
+        let steps = count(|event| matches!(event, Event::Step { .. }));
+        same.push(Same { run: record.run.clone(), plans, steps });
         Ok(())
     })?;
     if json {
-        let runs = runs.iter().map(|(run, again)| json!({ "run": run, "plans": again.plans, "steps": again.steps }));
-        report::print_json(&json!({ "same": runs.collect::<Vec<_>>(), "faults": faults_json(&faults) }))?;
+        let same = same.iter().map(|same| json!({ "run": same.run, "plans": same.plans, "steps": same.steps }));
+        report::print_json(&json!({ "same": same.collect::<Vec<_>>(), "faults": faults_json(&faults) }))?;
     } else {
-        for (run, again) in &runs {
-            let (plans, steps) = (counted(again.plans, "plan"), counted(again.steps, "step"));
-            report::print_text(&format!("{}: {plans} and {steps} are decided as on record", printable(run)))?;
+        for Same { run, plans, steps } in &same {
+            let (plans, steps) = (counted(*plans, "plan"), counted(*steps, "step"));
+            report::print_text(&format!("{}: {plans}, {steps}: decided as on record", printable(run)))?;
         }
         tell_faults(&faults);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use claw_audit::{Decided, Fault, Other, Policies, StepWhatIf, WhatIf, what_if as decide};
+use claw_audit::{Decided, Fault, Other, StepWhatIf, WhatIf, what_if as decide};
 use claw_policy::Narrowing;
 use claw_policy::printable::printable;
 use comfy_table::{Table, presets};
@@ -62,7 +62,7 @@ fn try_all(loaded: &Loaded, narrowing: Option<&Narrowing>, arguments: &ReplayArg
     let other = Other { text: loaded.text(), catalogue: &loaded.catalogue, narrowing };
     let mut outcome = Outcome::default();
     let (runs, left_out) = (&mut outcome.runs, &mut outcome.left_out);
-    let faults = each(arguments, &mut Policies::default(), &mut |found, verified, _, policies| {
+    let faults = each(arguments, &mut |found, verified, policies| {
         let own = policies.reopen(&found.folder, &verified.events);
         let name = own.map_or_else(|_| String::new(), |(policy, _)| policy.name.to_string());
         if name != loaded.policy.name.as_str() && !found.is_named && !arguments.all_policies {

@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &PlanArguments, json: bool) -> Result<ExitCode, Err
     let outcome = run.submit(&text, &mut |progress| live.show(&progress));
     live.end();
     let outcome = outcome.map_err(|error| match error {
-        ExecuteError::Record(error) => Error::from(error),
+        ExecuteError::Journal(error) => Error::from(error),
         ExecuteError::Session(refusal) => Error::own(refusal.to_string(), "run the plan again"),
     })?;
     // Nothing is said to be done before it is on record.

@@ -10,13 +10,18 @@ use wasmtime_wasi::p2::{FsError, FsResult};
 use super::path::{PATH_BYTES_MAX, join};
 use super::place::{Denied, Held, Place, Rule};
 use super::stop::Stop;
-use super::tape::{Asked, Outcome};
+use super::tape::Asked;
 use super::{Granted, Host};
 
 impl From<Stop> for FsError {
     fn from(stop: Stop) -> Self {
         Self::trap(stop)
     }
+}
+
+/// The error of a call that gives a guest none: it traps.
+pub(super) fn trapped(error: FsError) -> wasmtime::Error {
+    error.downcast().map_or_else(|trap| trap, Into::into)
 }
 
 impl Host {
@@ -100,7 +105,7 @@ impl Host {
         }
     }
 
-    /// Begins a call on the descriptor `handle` and, from there, `path`: counts it and puts it on the tape.
+    /// Begins a call on the descriptor `handle` and, from there, `path`: counts it, and says what it asks.
     pub(super) fn begin(
         &mut self,
         call: &'static str,
@@ -110,12 +115,6 @@ impl Host {
         self.bound()?;
         let place = self.place(handle)?;
         let subject = self.subject(&place, path);
-        Ok((self.tape.ask(call, subject), place))
-    }
-
-    /// Ends it.
-    pub(super) fn end<T>(&mut self, asked: Asked, result: FsResult<T>) -> FsResult<T> {
-        self.tape.answer(asked, result.outcome());
-        result
+        Ok((self.ask(call).about(&place, subject).text(path), place))
     }
 }

@@ -4,13 +4,14 @@ use std::vec;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 use wasmtime::Result;
-use wasmtime::component::Resource;
+use wasmtime::component::{Resource, ResourceTableError};
 use wasmtime_wasi::filesystem::{Descriptor, Dir};
 use wasmtime_wasi::p2::bindings::filesystem::types::{DescriptorType, DirectoryEntry, ErrorCode};
 use wasmtime_wasi::p2::{FsError, FsResult, ReaddirIterator};
 
-use super::Host;
+use super::{Host, answer};
 
 /// Entries of all listings that a step holds at a time; beyond, a listing fails with `insufficient-memory`. They are
 /// some 100 bytes each on the host, and no other limit counts them.
@@ -19,10 +20,19 @@ const ENTRIES_MAX: usize = 100_000;
 /// The folder that is listed, opened anew: reading moves the place that a descriptor is read from.
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
+/// A name in a folder, and the number of its type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// None where it is not UTF-8.
+    pub(super) name: Option<String>,
+    kind: u8,
+}
+
 /// A listing that the guest reads. It stands in the table where wasmtime would have a `ReaddirIterator`, which collects
 /// without bound, looks at each entry's metadata, and keeps the order of the disk.
 struct Listing {
-    entries: vec::IntoIter<(Vec<u8>, DescriptorType)>,
+    entries: vec::IntoIter<Entry>,
     /// How many it had.
     len: usize,
 }
@@ -32,18 +42,32 @@ impl Host {
     pub(super) fn list(&mut self, fd: &Resource<Descriptor>) -> FsResult<Resource<ReaddirIterator>> {
         let dir = self.dir(fd)?;
         let entries = entries(&dir, ENTRIES_MAX - self.listed)?;
+        Ok(self.hold_listing(entries)?)
+    }
+
+    /// A listing of `entries`.
+    pub(super) fn hold_listing(
+        &mut self,
+        entries: Vec<Entry>,
+    ) -> Result<Resource<ReaddirIterator>, ResourceTableError> {
         let len = entries.len();
         let listing = self.table.push(Listing { entries: entries.into_iter(), len })?;
         self.listed += len;
         Ok(Resource::new_own(listing.rep()))
     }
 
+    /// What a listing still has.
+    pub(super) fn entries_of(&self, listing: &Resource<ReaddirIterator>) -> Vec<Entry> {
+        let listing = self.table.get(&Resource::<Listing>::new_borrow(listing.rep()));
+        listing.map(|listing| listing.entries.as_slice().to_vec()).unwrap_or_default()
+    }
+
     /// Its next entry. A name that is not UTF-8 is an `illegal-byte-sequence`, and the one after it can be read.
     pub(super) fn next_entry(&mut self, listing: &Resource<ReaddirIterator>) -> FsResult<Option<DirectoryEntry>> {
         let listing = self.table.get_mut(&Resource::<Listing>::new_borrow(listing.rep()))?;
-        let Some((name, type_)) = listing.entries.next() else { return Ok(None) };
-        let name = String::from_utf8(name).map_err(|_| ErrorCode::IllegalByteSequence)?;
-        Ok(Some(DirectoryEntry { type_, name }))
+        let Some(Entry { name, kind }) = listing.entries.next() else { return Ok(None) };
+        let name = name.ok_or(ErrorCode::IllegalByteSequence)?;
+        Ok(Some(DirectoryEntry { type_: answer::kind(kind).unwrap_or(DescriptorType::Unknown), name }))
     }
 
     /// Drops it.
@@ -55,7 +79,7 @@ impl Host {
 }
 
 /// The entries of `dir`, sorted by name, without `.` and `..`; at most `most`.
-fn entries(dir: &Dir, most: usize) -> FsResult<Vec<(Vec<u8>, DescriptorType)>> {
+fn entries(dir: &Dir, most: usize) -> FsResult<Vec<Entry>> {
     let mut entries = Vec::new();
     let folder = openat(&*dir.dir, ".", FOLDER, Mode::empty()).map_err(failed)?;
     for entry in rustix::fs::Dir::new(folder).map_err(failed)? {
@@ -75,8 +99,10 @@ fn entries(dir: &Dir, most: usize) -> FsResult<Vec<(Vec<u8>, DescriptorType)>> {
         };
         entries.push((name.to_bytes().to_owned(), descriptor_type(kind)));
     }
-    entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    Ok(entries)
+    entries.sort_unstable_by(|(a, _): &(Vec<u8>, _), (b, _)| a.cmp(b));
+    let entry =
+        |(name, kind): (Vec<u8>, DescriptorType)| Entry { name: String::from_utf8(name).ok(), kind: kind as u8 };
+    Ok(entries.into_iter().map(entry).collect())
 }
 
 /// The system's error as the guest's.

@@ -2,19 +2,22 @@
 
 use std::sync::Arc;
 
-use wasmtime::component::{Resource, ResourceTable};
+use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
 use wasmtime_wasi::FsPerms;
 use wasmtime_wasi::filesystem::{Descriptor, Dir, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings::filesystem::types::{
     DescriptorFlags, DescriptorType, ErrorCode, HostDescriptor, OpenFlags, PathFlags,
 };
-use wasmtime_wasi::p2::{FsError, FsResult};
+use wasmtime_wasi::p2::{DynInputStream, FsError, FsResult};
 
 use super::Host;
 use super::filesystem_list::failed;
 use super::place::{Held, Place, Rule};
 use super::stop::{Limit, Stop};
 use super::walk::{End, Walked, walk};
+
+/// What stands in the table in a replay, where a run has an open file or folder.
+struct StandIn;
 
 /// What `open-at` was asked for, besides the path.
 #[derive(Clone, Copy)]
@@ -169,6 +172,36 @@ impl Host {
     /// wasmtime's own implementation, over handles that the guest does not have.
     pub(super) fn wasmtime_over<'a>(&'a mut self, table: &'a mut ResourceTable) -> WasiFilesystemCtxView<'a> {
         WasiFilesystemCtxView { ctx: &mut self.files, table }
+    }
+
+    /// A stream that reads the file `fd` from `offset` on.
+    pub(super) fn read_stream(
+        &mut self,
+        place: Arc<Place>,
+        fd: Resource<Descriptor>,
+        offset: u64,
+    ) -> FsResult<Resource<DynInputStream>> {
+        let stream = self.wasmtime_files().read_via_stream(fd, offset)?;
+        self.hold_input(&stream, place);
+        Ok(stream)
+    }
+
+    /// A handle for what stood at `place` when it was recorded.
+    pub(super) fn stand_in(&mut self, place: Arc<Place>) -> Result<Resource<Descriptor>, ResourceTableError> {
+        let handle = Resource::new_own(self.table.push(StandIn)?.rep());
+        self.places.hold(handle.rep(), Held::Descriptor(place));
+        Ok(handle)
+    }
+
+    /// Closes what `fd` stands for.
+    pub(super) fn close(&mut self, fd: Resource<Descriptor>) -> wasmtime::Result<()> {
+        let rep = fd.rep();
+        match self.tape.plays() {
+            true => drop(self.table.delete(Resource::<StandIn>::new_own(rep))?),
+            false => HostDescriptor::drop(&mut self.wasmtime_files(), fd)?,
+        }
+        self.places.release(rep);
+        Ok(())
     }
 
     fn hold_opened(&mut self, opened: Descriptor, place: Place) -> FsResult<Resource<Descriptor>> {

@@ -12,7 +12,7 @@ use wasmtime_wasi_io::bindings::wasi::io::streams::{self, HostInputStream, HostO
 
 use super::place::{Held, Place};
 use super::stop::Stop;
-use super::tape::Outcome;
+use super::tape::answered;
 use super::{Host, same};
 
 /// Bytes that one call reads or writes at most.
@@ -53,11 +53,8 @@ impl Host {
             return self.read_unheld(stream, len);
         };
         let place = Arc::clone(place);
-        let asked = self.tape.ask(call, self.subject(&place, ""));
-        let read = self.read_unheld(stream, len);
-        let asked = asked.bytes(read.as_ref().map_or(0, Vec::len));
-        self.tape.answer(asked, read.outcome());
-        read
+        let asked = self.ask(call).about(&place, self.subject(&place, "")).numbers([len]);
+        answered!(self, asked, self.read_unheld(stream, len))
     }
 
     fn read_unheld(&mut self, stream: &Resource<DynInputStream>, len: u64) -> StreamResult<Vec<u8>> {
@@ -75,11 +72,11 @@ impl Host {
             return Err(StreamError::trap("wrote more than `check-write` allows"));
         }
         match self.places.get_mut(stream.rep()) {
-            Some(Held::Output { place, gap }) => {
+            Some(Held::Output { place, gap, .. }) => {
                 let (place, gap) = (Arc::clone(place), if bytes.is_empty() { 0 } else { std::mem::take(gap) });
-                let asked = self.tape.ask(call, self.subject(&place, "")).bytes(bytes.len());
-                let wrote = self.write_file(stream, gap, bytes);
-                self.tape.answer(asked, wrote.outcome());
+                let asked = self.ask(call).about(&place, self.subject(&place, "")).sends(&bytes);
+                let wrote = answered!(self, asked, self.write_file(stream, gap, bytes));
+                self.note_closed(stream, &wrote);
                 wrote
             }
             Some(Held::Printed) => {
@@ -97,6 +94,22 @@ impl Host {
             return stream.check_write().map(drop);
         }
         at_once(stream.blocking_write_and_flush(bytes.into()))
+    }
+
+    /// A stream takes nothing more once a write to it has failed.
+    fn note_closed(&mut self, stream: &Resource<DynOutputStream>, wrote: &StreamResult<()>) {
+        if let (Err(_), Some(Held::Output { closed, .. })) = (wrote, self.places.get_mut(stream.rep())) {
+            *closed = true;
+        }
+    }
+
+    /// How much one write may be. Each is done when it returns, so this and `flush` ask nothing of the system.
+    fn room(&self, stream: &Resource<DynOutputStream>) -> StreamResult<u64> {
+        match self.places.get(stream.rep()) {
+            Some(Held::Output { closed: true, .. }) => Err(StreamError::Closed),
+            Some(Held::Output { .. } | Held::Printed) => Ok(CHUNK_BYTES_MAX as u64),
+            _ => Err(StreamError::trap("a stream that the host did not make")),
+        }
     }
 
     /// `blocking-write-and-flush`, which WASI bounds lower.
@@ -119,7 +132,7 @@ impl Host {
         from: &Resource<DynInputStream>,
         len: u64,
     ) -> StreamResult<u64> {
-        self.table.get_mut(to)?.check_write()?;
+        self.room(to)?;
         let bytes = self.read_from(call, from, len)?;
         let len = bytes.len() as u64;
         self.write_to(call, to, bytes)?;
@@ -133,7 +146,7 @@ impl Host {
 
     /// Notes that `stream`, just made, writes the file at `place`, from `gap` bytes after its end.
     pub(super) fn hold_output(&mut self, stream: &Resource<DynOutputStream>, place: Arc<Place>, gap: u64) {
-        self.places.hold(stream.rep(), Held::Output { place, gap });
+        self.places.hold(stream.rep(), Held::Output { place, gap, closed: false });
     }
 }
 
@@ -189,7 +202,7 @@ impl HostInputStream for Host {
 impl HostOutputStream for Host {
     fn check_write(&mut self, stream: Resource<DynOutputStream>) -> StreamResult<u64> {
         self.bound()?;
-        HostOutputStream::check_write(&mut self.table, stream)
+        self.room(&stream)
     }
 
     fn write(&mut self, stream: Resource<DynOutputStream>, bytes: Vec<u8>) -> StreamResult<()> {
@@ -223,12 +236,12 @@ impl HostOutputStream for Host {
 
     fn flush(&mut self, stream: Resource<DynOutputStream>) -> StreamResult<()> {
         self.bound()?;
-        HostOutputStream::flush(&mut self.table, stream)
+        self.room(&stream).map(drop)
     }
 
     async fn blocking_flush(&mut self, stream: Resource<DynOutputStream>) -> StreamResult<()> {
         self.bound()?;
-        HostOutputStream::flush(&mut self.table, stream)
+        self.room(&stream).map(drop)
     }
 
     fn splice(&mut self, to: Resource<DynOutputStream>, from: Resource<DynInputStream>, len: u64) -> StreamResult<u64> {

@@ -3,6 +3,7 @@
 //! It runs in a worker, on one thread, and may block it. Nothing here opens a path of the host's: folders come as
 //! descriptors. `wasi:http` is not linked, and `wasi:sockets` with nothing behind it.
 
+mod answer;
 mod cli;
 mod clocks;
 mod filesystem_access;
@@ -38,10 +39,11 @@ use wasmtime_wasi::p2::bindings as wasi;
 use wasmtime_wasi::{FsPerms, OpenMode, WasiCtx};
 use wasmtime_wasi_io::bindings::wasi::io;
 
+pub use answer::Answer;
 pub use place::{Denied, Rule};
 pub use sockets::with_sockets;
 pub use stop::{Budget, Limit, Stop};
-pub use tape::Call;
+pub use tape::{Answered, Call, Taped};
 
 /// Bytes that one host call may copy out of a guest. wasmtime's own default is 128 MiB.
 const HOSTCALL_BYTES_MAX: usize = 8 << 20;
@@ -119,8 +121,8 @@ pub fn link(linker: &mut Linker<Host>) -> Result<()> {
 pub struct Folder {
     /// Where the guest sees it: `/`, or `/<grant>`.
     pub guest_path: String,
-    /// The folder itself, opened and checked by the parent.
-    pub dir: File,
+    /// The folder itself, opened and checked by the parent. None in a replay, which touches no folder.
+    pub dir: Option<File>,
     /// Whether it may be written in; otherwise it is only read.
     pub write: bool,
     /// Whether names that start with a dot may be written.
@@ -145,14 +147,16 @@ pub struct Settings {
     pub clock_ms: u64,
     /// What its random numbers come from.
     pub seed: [u8; 32],
+    /// In a replay: what its calls were answered.
+    pub tape: Option<Vec<Taped>>,
 }
 
 /// What a step did, as the worker saw it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// The calls with authority, in their order.
-    pub calls: Vec<Call>,
-    /// Calls with authority that came after those in `calls`, which are 16 MiB at most.
+    /// The calls with authority, in their order, with what they were answered.
+    pub calls: Vec<Taped>,
+    /// Calls with authority that came after those in `calls`, which the limit `tape` bounds.
     pub calls_left_out: u64,
     /// What it printed, to both streams, in the order it came; cut at the limit `stdout`.
     pub printed: Vec<u8>,
@@ -173,7 +177,7 @@ pub struct Report {
 /// A granted folder, as it is handed out.
 struct Granted {
     guest_path: String,
-    dir: Dir,
+    dir: Option<Dir>,
     write: bool,
     dotfiles: bool,
     files: Option<GlobSet>,
@@ -232,7 +236,7 @@ impl Host {
     /// A host for one step. Allows what `settings` say and denies all else: no environment, no arguments, a closed
     /// standard input, no terminal, no network, no real clock, no real randomness. No system call is made.
     pub fn new(settings: Settings) -> Self {
-        let Settings { folders, limits, written_left, files_left, clock_ms, seed } = settings;
+        let Settings { folders, limits, written_left, files_left, clock_ms, seed, tape } = settings;
         let mut table = ResourceTable::new();
         table.set_max_capacity(usize::try_from(limits.handles).unwrap_or(usize::MAX));
         Self {
@@ -241,7 +245,7 @@ impl Host {
             granted: folders.into_iter().map(Granted::new).collect(),
             places: place::Places::default(),
             meter: meter::Meter::new(limits.memory, limits.tables),
-            tape: tape::Tape::default(),
+            tape: tape::Tape::new(limits.tape, tape),
             clock: clocks::Clock::new(clock_ms),
             random: random::Random::new(seed),
             printed: cli::Printed::new(limits.stdout),
@@ -294,7 +298,8 @@ impl Granted {
             true => (FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE),
             false => (FsPerms::ReadOnly, OpenMode::READ),
         };
-        Self { guest_path, dir: Dir::new(dir, perms, mode, true), write, dotfiles, files }
+        let dir = dir.map(|dir| Dir::new(dir, perms, mode, true));
+        Self { guest_path, dir, write, dotfiles, files }
     }
 }
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 /// What a descriptor stands for.
-#[derive(Debug)]
-pub(super) struct Place {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
     /// Index of the folder it came from.
     pub(super) folder: usize,
     /// Path inside that folder, without `.` and `..`; empty is the folder itself.
@@ -35,7 +36,8 @@ pub(super) enum Held {
     /// A stream that reads a file.
     Input(Arc<Place>),
     /// A stream that writes a file; `gap` is the bytes from the file's end to the stream's start, until it writes.
-    Output { place: Arc<Place>, gap: u64 },
+    /// Once a write has failed it is `closed`.
+    Output { place: Arc<Place>, gap: u64, closed: bool },
     /// Standard output or error.
     Printed,
 }

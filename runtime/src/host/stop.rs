@@ -85,6 +85,9 @@ pub enum Stop {
     /// It called `exit`, with this code. Only 0 is no failure, and only of a function that gives nothing.
     #[error("the component exited with code {0}")]
     Exited(u8),
+    /// In a replay: it asked for something else than when it was recorded.
+    #[error("the component asks for something else than it did when it was recorded")]
+    Differs,
     /// It called itself too deep.
     #[error("the component's call stack is exhausted")]
     StackOverflow,

@@ -29,11 +29,12 @@ fn settings() -> Settings {
         files_left: 100,
         clock_ms: 1_700_000_000_000,
         seed: [7; 32],
+        tape: None,
     }
 }
 
 fn folder(guest_path: &str, dir: &Path, write: bool) -> Folder {
-    let dir = File::open(dir).unwrap();
+    let dir = Some(File::open(dir).unwrap());
     Folder { guest_path: guest_path.to_owned(), dir, write, dotfiles: false, files: None }
 }
 

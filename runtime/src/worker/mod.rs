@@ -34,7 +34,7 @@ pub const WORKER_ARGUMENT: &str = "__worker";
 const LOAD_TIME_MAX: Duration = Duration::from_secs(30);
 /// The most bytes of a compiled component.
 const ARTEFACT_BYTES_MAX: u64 = 1 << 30;
-/// What a reply has besides its output: fuel, calls, what was printed.
+/// What a reply has besides its output and its tape: fuel, the paths of its calls, what was printed.
 const REPORT_BYTES_MAX: u64 = 64 << 20;
 
 /// A worker process. Dropping it kills it.
@@ -110,14 +110,16 @@ impl Worker {
     }
 
     /// Hands over the folders that its guests may be given, in the order in which [`Preparation`] counts them. No reply
-    /// is longer than what an output of `output_bytes_max` needs.
+    /// is longer than what an output of `output_bytes_max` and the tape of a step, of `tape_bytes_max`, need.
     pub(crate) fn open(
         &mut self,
         allocation: Allocation,
         folders: &[BorrowedFd<'_>],
         output_bytes_max: u64,
+        tape_bytes_max: u64,
     ) -> Result<(), WorkerFault> {
-        self.channel.bytes_max = output_bytes_max.saturating_mul(2).saturating_add(REPORT_BYTES_MAX);
+        let most = output_bytes_max.saturating_mul(2).saturating_add(tape_bytes_max);
+        self.channel.bytes_max = most.saturating_add(REPORT_BYTES_MAX);
         self.ready(&Request::Open { allocation }, &[], folders)
     }
 

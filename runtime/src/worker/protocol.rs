@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::wall::Wall;
 use crate::engine::Allocation;
-use crate::host::{Report, Stop};
+use crate::host::{Report, Stop, Taped};
 
 /// From the parent.
 #[derive(Debug, Serialize, Deserialize)]
@@ -42,8 +42,8 @@ pub(crate) struct Preparation {
 /// A folder as one capability sees it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct FolderUse {
-    /// Which of the descriptors that came first.
-    pub(crate) descriptor: usize,
+    /// Which of the descriptors that came first. None in a replay, where none come.
+    pub(crate) descriptor: Option<usize>,
     pub(crate) guest_path: String,
     pub(crate) write: bool,
     pub(crate) dotfiles: bool,
@@ -60,6 +60,8 @@ pub(crate) struct Call {
     /// The base of the guest's wall clock: unix time in milliseconds.
     pub(crate) clock_ms: u64,
     pub(crate) seed: [u8; 32],
+    /// In a replay: what its calls to the host were answered.
+    pub(crate) tape: Option<Vec<Taped>>,
 }
 
 /// From the worker.

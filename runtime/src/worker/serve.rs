@@ -185,7 +185,7 @@ impl Worker {
     fn enclose(&self) -> Result<Wall, Box<dyn std::error::Error>> {
         let used = self.prepared.values().flat_map(|prepared| &prepared.folders);
         let openings = used.filter_map(|(folder, _)| {
-            let dir = self.folders.get(folder.descriptor)?;
+            let dir = self.folders.get(folder.descriptor?)?;
             Some(wall::Opening { folder: dir.as_fd(), writes: folder.write })
         });
         let landlock = wall::raise_for_files(&openings.collect::<Vec<_>>())?;
@@ -197,7 +197,7 @@ impl Worker {
 
     /// One call, in a store that is made for it and thrown away after it.
     async fn call(&self, call: Call) -> Result<Reply, Box<dyn std::error::Error>> {
-        let Call { capability, arguments, written_left, files_left, clock_ms, seed } = call;
+        let Call { capability, arguments, written_left, files_left, clock_ms, seed, tape } = call;
         let Some(prepared) = self.prepared.get(&capability) else {
             return Ok(Reply::Refused("the capability has not been prepared".to_owned()));
         };
@@ -205,7 +205,7 @@ impl Worker {
             prepared.folders.iter().map(|(folder, globs)| self.folder(folder, globs)).collect::<Result<_, _>>()?;
         let limits = prepared.limits.clone();
         let (fuel, output_bytes) = (limits.fuel, limits.output_bytes);
-        let host = Host::new(Settings { folders, limits, written_left, files_left, clock_ms, seed });
+        let host = Host::new(Settings { folders, limits, written_left, files_left, clock_ms, seed, tape });
         let mut store = host::store(&self.engine, host)?;
         let result = match prepared.run(&mut store, &arguments).await {
             Ok(result) => result,
@@ -221,7 +221,8 @@ impl Worker {
     }
 
     fn folder(&self, folder: &FolderUse, globs: &Option<GlobSet>) -> io::Result<Folder> {
-        let dir = self.folders.get(folder.descriptor).ok_or(io::ErrorKind::NotFound)?.try_clone()?;
+        let open = |descriptor: usize| self.folders.get(descriptor).ok_or(io::ErrorKind::NotFound)?.try_clone();
+        let dir = folder.descriptor.map(open).transpose()?;
         Ok(Folder {
             guest_path: folder.guest_path.clone(),
             dir,

@@ -1,0 +1,105 @@
+//! Where a run says what happens: its own record, or, in a replay, the record that it is held against.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use claw_audit::{Event, Record, RecordError, Status, Stored};
+use serde_json::Value;
+
+use crate::clock::unix_ms;
+use crate::playback::{Play, Playback, ReplayEnd};
+
+/// What a run writes to.
+#[derive(Debug)]
+pub(crate) enum Journal {
+    /// Its record.
+    Record(Record),
+    /// The record of the run that it repeats: everything has to be as it is there.
+    Replay(Playback),
+}
+
+/// Why a run cannot go on: it cannot be recorded, or it is not what was recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The record cannot be written, so nothing more is done.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The replay ends here.
+    #[error(transparent)]
+    Replay(#[from] ReplayEnd),
+}
+
+impl Journal {
+    /// The time, to the millisecond that records have it in; in a replay, that of the event that comes next.
+    pub(crate) fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.now_ms())
+    }
+
+    /// The same, in milliseconds since 1970.
+    pub(crate) fn now_ms(&self) -> u64 {
+        match self {
+            Self::Record(_) => unix_ms(SystemTime::now()),
+            Self::Replay(playback) => playback.time_ms(),
+        }
+    }
+
+    /// Whether the run that is repeated was interrupted here.
+    pub(crate) fn was_interrupted(&self) -> bool {
+        match self {
+            Self::Record(_) => false,
+            Self::Replay(playback) => playback.was_interrupted(),
+        }
+    }
+
+    /// How the step that has just been said to start is to be had.
+    pub(crate) fn play(&mut self) -> Result<Play, JournalError> {
+        match self {
+            Self::Record(_) => Ok(Play::Live),
+            Self::Replay(playback) => Ok(playback.play()?),
+        }
+    }
+
+    /// The form of a value in an event.
+    pub(crate) fn store(&self, value: Value) -> Result<Stored, JournalError> {
+        match self {
+            Self::Record(record) => Ok(record.store(value)?),
+            Self::Replay(_) => Ok(claw_audit::stored(value)?),
+        }
+    }
+
+    /// Takes an event.
+    pub(crate) fn append(&mut self, event: &Event) -> Result<(), JournalError> {
+        match self {
+            Self::Record(record) => Ok(record.append(event)?),
+            Self::Replay(playback) => playback.append(event),
+        }
+    }
+
+    /// Writes what it has taken.
+    pub(crate) fn write(&mut self) -> Result<(), JournalError> {
+        match self {
+            Self::Record(record) => Ok(record.write()?),
+            Self::Replay(_) => Ok(()),
+        }
+    }
+
+    /// Writes what it has taken, and returns once it is on disk.
+    pub(crate) fn sync(&mut self) -> Result<(), JournalError> {
+        match self {
+            Self::Record(record) => Ok(record.sync()?),
+            Self::Replay(_) => Ok(()),
+        }
+    }
+
+    /// Ends the run; gives the folder of its record.
+    pub(crate) fn seal(self, status: Status) -> Result<PathBuf, JournalError> {
+        let time = self.now_ms();
+        match self {
+            Self::Record(record) => Ok(record.seal(status, time)?),
+            Self::Replay(mut playback) => {
+                playback.append(&Event::Seal { status, time })?;
+                Ok(playback.folder().to_owned())
+            }
+        }
+    }
+}

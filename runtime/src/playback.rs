@@ -1,0 +1,213 @@
+//! A record that is read along while its run is repeated: what each step was answered, and whether all comes out the same.
+
+use std::path::{Path, PathBuf};
+
+use claw_audit::{Event, FailureReason, RecordError, Status, Stored, Usage, stored_value};
+use serde_json::Value;
+
+use crate::host::{Answered, Call, Taped};
+use crate::journal::JournalError;
+
+/// The rule by which a record that is full halts its run.
+const LOG_RULE: &str = "budget.log";
+
+/// A record, and how far its run has been repeated.
+#[derive(Debug)]
+pub(crate) struct Playback {
+    folder: PathBuf,
+    events: Vec<Event>,
+    at: usize,
+    /// The limit `log` of the run.
+    bytes_max: u64,
+    stood: Vec<Stood>,
+    again: usize,
+}
+
+/// A step that was not run again, and why: what is recorded of it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stood {
+    /// Its id.
+    pub step: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Where a replay ends before the run did.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayEnd {
+    /// Something came out differently.
+    #[error("line {} of the log is not what happens now", .0.line)]
+    Differs(Box<Difference>),
+    /// What it needs to go on is not in the record.
+    #[error("the record does not say what came after its line {line}: {why}")]
+    Over {
+        /// The last line that could be repeated.
+        line: u64,
+        /// Why there is no more.
+        why: String,
+    },
+}
+
+/// The first event that came out differently.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    /// Its line in the log, from 1.
+    pub line: u64,
+    /// What is recorded; nothing where the log ends.
+    pub recorded: Option<Event>,
+    /// What happens now.
+    pub replayed: Event,
+}
+
+/// How a step is to be had.
+#[derive(Debug)]
+pub(crate) enum Play {
+    /// By running it.
+    Live,
+    /// By running it with these answers. What it wrote is counted as it was recorded.
+    Again { tape: Vec<Taped>, recorded: Usage },
+    /// As it is recorded.
+    Stands { result: Result<Value, FailureReason>, calls: Vec<Taped>, usage: Usage },
+}
+
+impl Playback {
+    /// Of the record in `folder` with `events`, once it is opened.
+    pub(crate) fn new(folder: &Path, events: Vec<Event>, bytes_max: u64) -> Self {
+        Self { folder: folder.to_owned(), events, at: 1, bytes_max, stood: Vec::new(), again: 0 }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The steps that were not run again, and how many were.
+    pub(crate) fn steps(self) -> (Vec<Stood>, usize) {
+        (self.stood, self.again)
+    }
+
+    /// The text of the plan that comes next.
+    pub(crate) fn next_plan(&self) -> Option<Result<Vec<u8>, String>> {
+        match self.next()? {
+            Event::Plan { text, base64 } => Some(claw_audit::plan_text(&self.folder, text, *base64)),
+            _ => None,
+        }
+    }
+
+    /// Takes the end of the run, after a plan that ended with `status`: the record has to be sealed so, or cut off.
+    pub(crate) fn end(&mut self, status: Option<Status>) -> Result<(), JournalError> {
+        match (self.next(), status) {
+            // No plan came, or the run was cut off after one: how that was sealed is not the plan's to say.
+            (None | Some(Event::Seal { status: Status::Interrupted, .. }), _) | (Some(Event::Seal { .. }), None) => {
+                Ok(())
+            }
+            (_, status) => {
+                self.append(&Event::Seal { status: status.unwrap_or(Status::Interrupted), time: self.time_ms() })
+            }
+        }
+    }
+
+    /// The time of the next event that has one, in milliseconds since 1970.
+    pub(crate) fn time_ms(&self) -> u64 {
+        let times = self.events.get(self.at..).into_iter().flatten().find_map(|event| match event {
+            Event::Verdict { time, .. } | Event::Seal { time, .. } | Event::Step { clock: time, .. } => Some(*time),
+            _ => None,
+        });
+        times.unwrap_or_default()
+    }
+
+    /// Whether the run was interrupted before its next step.
+    pub(crate) fn was_interrupted(&self) -> bool {
+        matches!(self.next(), Some(Event::Seal { status: Status::Interrupted, .. }))
+    }
+
+    /// Takes an event of the replay, which has to be the next one of the record.
+    pub(crate) fn append(&mut self, event: &Event) -> Result<(), JournalError> {
+        if self.was_full() && matches!(event, Event::Step { .. } | Event::Call(_)) {
+            return Err(RecordError::Full(self.bytes_max).into());
+        }
+        let Some(recorded) = self.next() else {
+            let why = "the run was cut off there".to_owned();
+            return Err(ReplayEnd::Over { line: self.at as u64, why }.into());
+        };
+        if recorded != event {
+            let (recorded, replayed) = (Some(recorded.clone()), event.clone());
+            return Err(
+                ReplayEnd::Differs(Box::new(Difference { line: self.at as u64 + 1, recorded, replayed })).into()
+            );
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// How the step whose start has just been taken is to be had.
+    pub(crate) fn play(&mut self) -> Result<Play, ReplayEnd> {
+        let rest = self.events.get(self.at..).unwrap_or_default();
+        let calls: Vec<&claw_audit::Call> =
+            rest.iter().map_while(|event| if let Event::Call(call) = event { Some(call) } else { None }).collect();
+        let after = rest.get(calls.len() + 1);
+        let over = |why: &str| ReplayEnd::Over { line: self.at as u64, why: why.to_owned() };
+        let (step, result, usage, tape) = match rest.get(calls.len()) {
+            Some(Event::Done { step, output, usage, tape, .. }) => {
+                let output = stored_value(&self.folder, output).map_err(|error| over(&error.to_string()))?;
+                (step, Ok(output), *usage, tape)
+            }
+            Some(Event::Failed { step, reason, usage, tape }) => (step, Err(reason.clone()), *usage, tape),
+            Some(Event::Halt(_)) => return Err(over("the record was full, and does not say how the step ended")),
+            _ => return Err(over("the run was cut off in this step, and its outcome is unknown")),
+        };
+        let answers = self.answers(tape.as_ref()).map_err(|error| over(&error))?;
+        let is_whole = calls.len() == answers.len() && usage.calls_left_out == 0;
+        let calls =
+            calls.into_iter().zip(answers).map(|(call, answered)| Taped { call: taped(call), answered }).collect();
+        let Some(why) = stands(result.as_ref().err(), is_whole) else {
+            self.again += 1;
+            return Ok(Play::Again { tape: calls, recorded: usage });
+        };
+        if matches!(after, Some(Event::Halt(_))) {
+            return Err(over(&format!("{why}, and it halted the run")));
+        }
+        self.stood.push(Stood { step: step.clone(), why: why.to_owned() });
+        Ok(Play::Stands { result, calls, usage })
+    }
+
+    fn answers(&self, tape: Option<&Stored>) -> Result<Vec<Answered>, String> {
+        let Some(tape) = tape else { return Ok(Vec::new()) };
+        let tape = stored_value(&self.folder, tape).map_err(|error| error.to_string())?;
+        serde_json::from_value(tape).map_err(|error| format!("its tape cannot be read: {error}"))
+    }
+
+    fn next(&self) -> Option<&Event> {
+        self.events.get(self.at)
+    }
+
+    /// Whether the run was halted here since its record was full.
+    fn was_full(&self) -> bool {
+        match self.next() {
+            Some(Event::Halt(halt)) => halt.violations.first().is_some_and(|violation| violation.rule == LOG_RULE),
+            _ => false,
+        }
+    }
+}
+
+/// Why a step is not run again.
+fn stands(failure: Option<&FailureReason>, is_whole: bool) -> Option<&'static str> {
+    match failure.map(|reason| reason.kind.as_str()) {
+        Some("limit.time") => Some("it was ended at its deadline, and time is not repeated"),
+        Some("interrupted") => Some("it was interrupted"),
+        Some("worker") => Some("its worker died, and did not tell what it was answered"),
+        _ if !is_whole => Some("not all that it was answered is on its tape: see the limit `tape`"),
+        _ => None,
+    }
+}
+
+/// A recorded call, as it was on the tape.
+fn taped(call: &claw_audit::Call) -> Call {
+    Call {
+        function: call.function.clone().into(),
+        arguments: call.arguments.clone(),
+        subject: call.subject.clone(),
+        to: call.to.clone(),
+        bytes: call.bytes,
+        outcome: call.outcome.clone().into(),
+    }
+}
