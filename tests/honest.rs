@@ -12,6 +12,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::program::{Place, Ran, build_guests, repository};
+use crate::replay::is_the_same_again;
 
 /// How a program ends.
 enum End {
@@ -74,12 +75,14 @@ const PROGRAMS: &[(&str, End)] = &[
 fn each_program_ends_as_it_is_said_to() {
     let mut wrong = Vec::new();
     for (name, end) in PROGRAMS {
-        let (ran, run) = run(&program(name));
+        let place = program(name);
+        let (ran, run) = run(&place);
         let step = &run["steps"][0];
         let ended = match end {
             Done => ran.code == Some(0),
             Fails(kind, said) => ran.code == Some(4) && step["failure"]["kind"] == *kind && ran.err.contains(said),
         };
+        is_the_same_again(&place, &run);
         if !ended {
             wrong.push(format!("{name}: {}\n{}", run["status"], ran.err));
         }
@@ -202,6 +205,7 @@ fn read_write_and_look_around(language: &str, more: &str, missing: &str, refused
     assert_eq!(around["names"], json!([".hidden", "10", "9", "B", "a", "b", "folder", "link", "é"]));
     assert_eq!(&around["refused"], refused);
     assert_eq!(steps[3]["failure"]["message"], missing);
+    is_the_same_again(&place, &run);
 }
 
 /// A place where the plan is to run the program `name`.

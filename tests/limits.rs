@@ -3,7 +3,7 @@
 use claw_policy::limits::LIMITS;
 use serde_json::{Value, json};
 
-use crate::program::{Place, violations};
+use crate::program::{Place, events, violations};
 
 /// The limits that a step hits: the policy's line, what the probe does, how often, and where.
 const STEPS: &[(&str, &str, &str, u64, &str)] = &[
@@ -106,6 +106,18 @@ fn a_record_that_is_full_halts_the_session() {
     let (code, run) = place.act("write", 1 << 20, "/out/a.md");
     assert_eq!((code, run["status"].as_str()), (Some(3), Some("halted")), "{run:#}");
     assert_eq!(violations(&run)[0].0, "budget.log");
+}
+
+#[test]
+fn a_tape_that_is_full_leaves_calls_out_and_fails_nobody() {
+    for (tape, left_out) in [("tape = \"4KiB\"", true), ("tape = \"1MiB\"", false)] {
+        let place = Place::with_probe(&format!("[capability.probe.limits]\n{tape}\n"));
+        let (code, run) = place.act("write", 200_000, "/out/a.md");
+        assert_eq!(code, Some(0), "{run:#}");
+        let events = events(std::path::Path::new(run["record"].as_str().expect("a path")));
+        let done = events.iter().find(|event| event["event"] == "done").expect("it is done");
+        assert_eq!(done["usage"]["calls-left-out"] != 0, left_out, "{done:#}");
+    }
 }
 
 #[test]

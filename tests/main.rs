@@ -10,9 +10,11 @@
     reason = "a test fails by panicking"
 )]
 
+mod account;
 mod audit;
 mod bad_input;
 mod canaries;
+mod crashes;
 mod edges;
 mod examples;
 mod flows;
@@ -21,5 +23,6 @@ mod honest;
 mod limits;
 mod program;
 mod record;
+mod replay;
 mod transcripts;
 mod what_if;

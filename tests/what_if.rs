@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::program::{Place, copy};
-use crate::transcripts::transcript_in;
+use crate::transcripts::shown;
 
 /// A place with a home of its own, so that its records are its alone.
 fn example(name: &str) -> Place {
@@ -243,7 +243,7 @@ fn what_people_read() {
     policy(&place, "other.toml", "accepts = [\"notes\", \"data\"] ", "accepts = [\"data\"] ");
     let text = place.read("other.toml").replace("calls = 1\n", "calls = 5\n");
     place.write("other.toml", text);
-    transcript_in(&place, "what-if", &["replay", "--what-if", "other.toml", &first]);
-    transcript_in(&place, "what-if-all", &["replay", "--what-if", "other.toml"]);
-    transcript_in(&place, "recheck", &["replay", "--recheck", &first]);
+    shown("what-if", &place, &["replay", "--what-if", "other.toml", &first]);
+    shown("what-if-all", &place, &["replay", "--what-if", "other.toml"]);
+    shown("recheck", &place, &["replay", "--recheck", &first]);
 }

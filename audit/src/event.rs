@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use claw_policy::recorded::from_record;
+use claw_policy::types::EXACT_INTEGER_MAX;
 use claw_policy::{Catalogue, Label, Narrowing};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::canonical;
 
 /// Something that was decided or that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,6 +20,8 @@ pub enum Event {
         run: String,
         /// Unix time in milliseconds.
         time: u64,
+        /// The checkpoint of the machine's log once it had opened this run, signed.
+        machine: String,
         /// The policy's text.
         policy: Stored,
         /// What it is narrowed to.
@@ -101,10 +106,30 @@ pub enum Event {
         status: Status,
         /// Unix time in milliseconds.
         time: u64,
+        /// Where the run was cut off and the next start sealed it: the bytes of a torn last line, which are not here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cut: Option<u64>,
     },
 }
 
 impl Event {
+    /// The line that it is in a log, without a line feed: two events that are the same have the same line.
+    ///
+    /// # Errors
+    /// What has no JSON.
+    pub fn line(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut line = Vec::new();
+        canonical::write(&self.to_json()?, &mut line)?;
+        Ok(line)
+    }
+
+    /// It as JSON, with what a record's numbers can carry.
+    pub(crate) fn to_json(&self) -> Result<Value, serde_json::Error> {
+        let mut json = serde_json::to_value(self)?;
+        bound_counts(&mut json);
+        Ok(json)
+    }
+
     /// Its name in the log.
     pub fn name(&self) -> &'static str {
         match self {
@@ -118,6 +143,19 @@ impl Event {
             Self::Halt(_) => "halt",
             Self::Seal { .. } => "seal",
         }
+    }
+}
+
+/// Makes counts beyond what a JSON number carries exactly that number. They are a worker's word, which could else write a
+/// line that is no event to who reads it.
+fn bound_counts(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.as_u64().is_some_and(|count| count > EXACT_INTEGER_MAX) => {
+            *value = EXACT_INTEGER_MAX.into();
+        }
+        Value::Array(items) => items.iter_mut().for_each(bound_counts),
+        Value::Object(fields) => fields.values_mut().for_each(bound_counts),
+        _ => {}
     }
 }
 
@@ -288,7 +326,7 @@ pub enum Status {
     Failed,
     /// A rule stopped it while it ran.
     Halted,
-    /// Its user stopped it.
+    /// Its user stopped it, or it was cut off.
     Interrupted,
 }
 

@@ -130,7 +130,7 @@ pub fn plan_text(folder: &Path, stored: &Stored, base64: bool) -> Result<Vec<u8>
 /// # Errors
 /// A blob that cannot be read, in words.
 pub(crate) fn text(folder: &Path, stored: &Stored) -> Result<String, String> {
-    Ok(match stored_value(folder, stored).map_err(|error| error.to_string())? {
+    Ok(match stored_value(folder, stored)? {
         Value::String(text) => text,
         other => other.to_string(),
     })

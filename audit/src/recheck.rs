@@ -29,15 +29,29 @@ const SHOWN_MAX: usize = 300;
 ///
 /// # Errors
 /// The first event that says something else than the policy engine says now, with both sides.
-pub fn recheck(folder: &Path, events: &[Event], policies: &mut Policies) -> Result<(), Fault> {
-    let (policy, mut session) =
-        policies.reopen(folder, events).map_err(|what| fault(&folder.join(LOG), Some(1), what))?;
-    let again = Again { folder, policy };
-    again.inputs(events, &session)?;
-    for plan in plans(folder, events)? {
-        session = again.plan(&plan, session)?;
+pub fn recheck(folder: &Path, events: &[Event]) -> Result<(), Fault> {
+    Policies::default().recheck(folder, events)
+}
+
+impl Policies {
+    /// [`recheck`], with policies that are loaded once.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn recheck(&mut self, folder: &Path, events: &[Event]) -> Result<(), Fault> {
+        if !matches!(events.first(), Some(Event::Open { .. })) {
+            // It was cut off before it opened.
+            return Ok(());
+        }
+        let opened = self.reopen(folder, events);
+        let (policy, mut session) = opened.map_err(|what| fault(&folder.join(LOG), Some(1), what))?;
+        let again = Again { folder, policy };
+        again.inputs(events, &session)?;
+        for plan in plans(folder, events)? {
+            session = again.plan(&plan, session)?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 struct Again<'r> {
@@ -150,7 +164,7 @@ impl Again<'_> {
     }
 
     fn value(&self, line: u64, stored: &Stored) -> Result<Value, Fault> {
-        stored_value(self.folder, stored).map_err(|error| self.wrong(line, error.to_string()))
+        stored_value(self.folder, stored).map_err(|what| self.wrong(line, what))
     }
 
     /// Compares two lists, and tells the first place where they differ.

@@ -100,8 +100,7 @@ impl<'r> Trial<'r> {
                 }
                 Ok(ready) => match recorded.and_then(|recorded| recorded.end.as_ref()) {
                     Some((line, End::Done { output, usage, .. })) => {
-                        let seen =
-                            stored_value(self.folder, output).map_err(|error| self.wrong(*line, error.to_string()))?;
+                        let seen = stored_value(self.folder, output).map_err(|what| self.wrong(*line, what))?;
                         let known = self.reads_alike(step) && {
                             let taken = execution.recorded(&ready, seen, usage.written, usage.files);
                             if let Err(OutputFault::Halted(violation)) = &taken {

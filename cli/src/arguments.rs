@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use claw_audit::Status;
 use claw_policy::Narrowing;
+
+use crate::moment::Moment;
 
 /// Runs what a language model plans, without trusting the model.
 ///
@@ -182,7 +185,21 @@ pub(crate) enum CapabilityCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
     /// List the runs that have a record, newest first
-    List,
+    ///
+    /// A run of which too little can be read to tell whether it is wanted is listed. Nothing is verified.
+    List(ListArguments),
+    /// Print what happened in a run: its plan, the verdict, each step and what it did
+    ///
+    /// The record is verified first; nothing is shown of one that does not verify.
+    Show {
+        /// A run, or the folder of its record
+        run: PathBuf,
+        #[command(flatten)]
+        shown: Shown,
+        /// The public key, if it is not this machine's: what `audit key` printed there
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+    },
     /// Check that nothing of a record was changed, taken away or added
     Verify {
         /// A run, or the folder of its record; all of them if it is left out
@@ -194,10 +211,79 @@ pub(crate) enum AuditCommand {
         #[arg(long, value_name = "KEY")]
         key: Option<String>,
     },
+    /// Take away the records of runs that ended long ago
+    ///
+    /// The machine's log says which were taken away. Records that do not verify are kept.
+    Prune {
+        /// How long ago: `30d`, `12 weeks`, `1y 6mo`
+        #[arg(long, value_name = "SPAN", value_parser = span)]
+        older_than: jiff::Span,
+    },
     /// Print the checkpoint of the machine's log, to be kept elsewhere
     Head,
     /// Print the public key that records are verified with
     Key,
+}
+
+fn span(text: &str) -> Result<jiff::Span, String> {
+    let span: jiff::Span = text.parse().map_err(|error: jiff::Error| error.to_string())?;
+    if span.is_negative() { Err("a span into the past is wanted, such as `30d`".to_owned()) } else { Ok(span) }
+}
+
+/// Which runs are listed.
+#[derive(Debug, Args)]
+pub(crate) struct ListArguments {
+    /// Those opened since a date, a time, or so long ago: 2026-11-28, 2026-11-28T10:30:00Z, 2d, 36h
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<Moment>,
+    /// Those opened until then; a date is all of its day, in UTC
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) until: Option<Moment>,
+    /// Those under the policy of this name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) policy: Option<String>,
+    /// Those that ended so
+    #[arg(long)]
+    pub(crate) status: Option<Ended>,
+    /// Those in which a step of this capability started
+    #[arg(long, value_name = "NAME")]
+    pub(crate) capability: Option<String>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Ended {
+    Completed,
+    Refused,
+    Failed,
+    Halted,
+    Interrupted,
+    /// It goes on, or was cut off
+    Unfinished,
+}
+
+impl From<Ended> for Option<Status> {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Completed => Some(Status::Completed),
+            Ended::Refused => Some(Status::Refused),
+            Ended::Failed => Some(Status::Failed),
+            Ended::Halted => Some(Status::Halted),
+            Ended::Interrupted => Some(Status::Interrupted),
+            Ended::Unfinished => None,
+        }
+    }
+}
+
+/// How much of a record is shown.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Shown {
+    /// List every call to the host, and not what they come to for each path
+    #[arg(long)]
+    pub(crate) calls: bool,
+    /// Show the inputs' values, the steps' arguments as they were filled in, and their outputs too
+    #[arg(long)]
+    pub(crate) values: bool,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

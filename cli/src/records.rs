@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use claw_audit::checkpoint::PublicKey;
 use claw_audit::{Fault, Machine, Policies, Verified, VerifiedMachine, is_record};
 use claw_policy::printable::printable;
+use serde_json::{Value, json};
 
 use crate::ambient::Home;
 use crate::error::Error;
@@ -16,25 +17,31 @@ pub(crate) struct Found {
     pub(crate) is_named: bool,
 }
 
-/// The key that the user gives to verify with; this machine's where none is given.
+/// The key that the user gives to verify with; this user's own where none is given.
 pub(crate) fn key(machine: &Machine, given: Option<&str>) -> Result<PublicKey, Error> {
-    match given {
-        None => Ok(machine.key().public()),
-        Some(text) => PublicKey::parse(text)
-            .ok_or_else(|| Error::input("usage", "`--key` is no key").help("give what `claw audit key` prints")),
-    }
+    let Some(text) = given else { return Ok(machine.key().public()) };
+    PublicKey::parse(text)
+        .ok_or_else(|| Error::input("usage", "`--key` is no key").help("give what `claw audit key` prints"))
 }
 
-/// The folder of the record of `run`: the run's id, or the folder itself.
+/// The folder of the record of `run`: as it is given, or of a run among claw's own.
 pub(crate) fn folder(home: &Home, run: &Path) -> PathBuf {
     if run.components().count() > 1 || run.is_dir() { run.to_owned() } else { home.runs().join(run) }
 }
 
-/// Each record that is named, or lies in a folder that is named; where nothing is, every run that the machine's log opened.
+/// Whether the record of `run` is, or would be, among this machine's.
+pub(crate) fn is_here(home: &Home, run: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    folder(home, run).parent().map(real) == Some(real(&home.runs()))
+}
+
+/// Each record that is named, or lies in a folder that is named; where nothing is, every run of this machine's that was
+/// not pruned.
 pub(crate) fn all(home: &Home, machine: &VerifiedMachine, names: &[PathBuf]) -> Result<Vec<Found>, Error> {
     if names.is_empty() {
-        let runs = machine.opened().map(|run| Found { folder: home.runs().join(run), is_named: false });
-        return Ok(runs.collect());
+        let runs = machine.opened().map(|run| (run, home.runs().join(run)));
+        let kept = runs.filter(|(run, folder)| !machine.is_pruned(run) || folder.exists());
+        return Ok(kept.map(|(_, folder)| Found { folder, is_named: false }).collect());
     }
     let mut found = Vec::new();
     for name in names {
@@ -69,27 +76,47 @@ fn inside(folder: &Path) -> Result<Vec<Found>, Error> {
     Ok(folders.into_iter().map(|folder| Found { folder, is_named: false }).collect())
 }
 
-/// Verifies the record in `folder`: by itself, and, where it is one of this machine's, in the machine's log.
-pub(crate) fn verify(
-    home: &Home,
-    machine: &VerifiedMachine,
+/// Verifies the record of `run`: by itself, its verdicts, and, where it is among this machine's, in the machine's log.
+pub(crate) fn one(home: &Home, machine: &Machine, run: &Path, key: PublicKey) -> Result<Verified, Fault> {
+    let folder = folder(home, run);
+    let mut policies = Policies::default();
+    if is_here(home, run) {
+        return in_log(&claw_audit::verify_machine(machine.folder(), key, None)?, &folder, key, &mut policies);
+    }
+    alone(&folder, key, &mut policies)
+}
+
+/// Verifies the record in `folder`, which is among this machine's.
+pub(crate) fn in_log(
+    log: &VerifiedMachine,
     folder: &Path,
     key: PublicKey,
     policies: &mut Policies,
 ) -> Result<Verified, Fault> {
-    let mut record = claw_audit::verify(folder, key)?;
-    if is_within(folder, &home.runs()) {
-        record.in_machine(machine)?;
-    } else {
-        record
-            .notes
-            .push("it is not among this machine's runs: whether its own machine's log has it is not known".to_owned());
+    let run = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if log.is_pruned(&run) && !folder.exists() {
+        let what = "`claw audit prune` took this record away".to_owned();
+        return Err(Fault { file: folder.to_owned(), line: None, what });
     }
-    claw_audit::recheck(folder, &record.events, policies)?;
+    let record = verified(folder, key, policies)?;
+    record.in_machine(log)?;
     Ok(record)
 }
 
-fn is_within(folder: &Path, runs: &Path) -> bool {
-    let real = |path: &Path| path.canonicalize().ok();
-    real(folder).is_some_and(|folder| folder.parent().map(Path::to_owned) == real(runs))
+/// Verifies the record in `folder`, which is not among this machine's.
+pub(crate) fn alone(folder: &Path, key: PublicKey, policies: &mut Policies) -> Result<Verified, Fault> {
+    let mut record = verified(folder, key, policies)?;
+    record.notes.push("it is not among this machine's runs: whether the log of its own has it is not known".to_owned());
+    Ok(record)
+}
+
+fn verified(folder: &Path, key: PublicKey, policies: &mut Policies) -> Result<Verified, Fault> {
+    let record = claw_audit::verify(folder, key)?;
+    policies.recheck(folder, &record.events)?;
+    Ok(record)
+}
+
+/// A fault as `--json` shows it.
+pub(crate) fn fault_json(fault: &Fault) -> Value {
+    json!({ "file": fault.file, "line": fault.line, "what": fault.what })
 }

@@ -88,7 +88,7 @@ pub(crate) struct Grant {
     pub(crate) http: Option<Spanned<Vec<Spanned<String>>>>,
     pub(crate) tcp: Option<Spanned<Vec<Spanned<String>>>>,
     pub(crate) query: Option<Vec<String>>,
-    pub(crate) addresses: Option<Vec<String>>,
+    pub(crate) addresses: Option<Vec<Spanned<String>>>,
     pub(crate) ca: Option<String>,
     pub(crate) proxy: Option<String>,
     pub(crate) secret: Option<Secret>,
@@ -98,11 +98,15 @@ pub(crate) struct Grant {
 /// A secret that the host puts into requests. Where it is read is not for guests.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Secret {
-    header: String,
-    prefix: Option<String>,
-    pub(crate) env: Option<String>,
-    pub(crate) file: Option<String>,
+pub struct Secret {
+    /// The header that it is put into.
+    pub header: String,
+    /// What stands before it there, such as `Bearer `.
+    pub prefix: Option<String>,
+    /// The variable of the environment that it is read from, where it is.
+    pub env: Option<String>,
+    /// The file that it is read from, where it is.
+    pub file: Option<String>,
 }
 
 /// Where a folder grant's folder is.

@@ -1,10 +1,15 @@
 //! What a policy grants: folders and hosts, each with the labels of what comes from there and what may go there.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
 
 use crate::document::{Access, Folder, Secret};
 use crate::label::Label;
 use crate::name::Name;
+use crate::request::{Mismatch, RequestGrant};
+use crate::url::{Destination, Host};
 
 /// Something outside that is granted.
 #[derive(Debug)]
@@ -48,23 +53,46 @@ pub struct FolderGrant {
 }
 
 /// Hosts that are granted. This version decides on plans that use them, and runs none.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct HostGrant {
-    /// Requests, each as `METHOD URL`.
-    pub http: Vec<String>,
-    /// Addresses with ports.
-    pub tcp: Vec<String>,
-    /// The hosts of all of them.
-    pub hosts: BTreeSet<String>,
+    /// Requests.
+    pub http: Vec<RequestGrant>,
+    /// Addresses with ports, for TCP.
+    pub tcp: Vec<SocketAddr>,
     /// The keys that a query may have; `None` is any.
     pub query: Option<Vec<String>>,
-    /// Networks that may be reached besides public addresses.
-    pub addresses: Vec<String>,
+    /// Networks that requests may reach besides public addresses.
+    pub addresses: Vec<IpNet>,
     /// The file of the certificates that are trusted, where it is not the platform's.
     pub ca: Option<String>,
     /// The proxy that requests go over.
     pub proxy: Option<String>,
-    pub(crate) secret: Option<Secret>,
+    /// What is put into each request.
+    pub secret: Option<Secret>,
+}
+
+impl HostGrant {
+    /// The hosts that it names.
+    pub fn hosts(&self) -> BTreeSet<Host> {
+        let tcp = self.tcp.iter().map(|address| Host::Address(address.ip()));
+        self.http.iter().map(|request| request.host().clone()).chain(tcp).collect()
+    }
+
+    /// All that it names, in one line each.
+    pub fn targets(&self) -> impl Iterator<Item = String> {
+        self.http.iter().map(RequestGrant::to_string).chain(self.tcp.iter().map(SocketAddr::to_string))
+    }
+
+    /// Whether it grants a request.
+    ///
+    /// # Errors
+    /// What of the request it does not grant, of the request that it names and that comes closest.
+    pub fn admits(&self, method: &str, to: &Destination) -> Result<(), Mismatch> {
+        let requests = self.http.iter().map(|request| request.admits(method, to));
+        requests.max_by_key(|admitted| (admitted.is_ok(), admitted.err())).unwrap_or(Err(Mismatch::Host))?;
+        let is_granted = |key: &str| self.query.as_ref().is_none_or(|keys| keys.iter().any(|granted| granted == key));
+        if to.query_keys().all(|key| is_granted(&key)) { Ok(()) } else { Err(Mismatch::Query) }
+    }
 }
 
 impl Grant {

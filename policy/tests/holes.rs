@@ -16,7 +16,10 @@ use std::time::SystemTime;
 
 use claw_policy::catalogue::{Catalogue, Component, Function, Signature};
 use claw_policy::types::{Field, Type};
-use claw_policy::{Execution, Given, Limits, LoadError, OutputFault, Plan, Policy, Refusal, Session, ValidatedPlan};
+use claw_policy::{
+    Destination, Execution, Given, Limits, LoadError, Mismatch, OutputFault, Plan, Policy, Refusal, Session, Target,
+    ValidatedPlan,
+};
 use serde_json::{Value, json};
 
 fn component(name: &str, parameters: &[(&str, Type)], output: Option<Type>) -> (String, Component) {
@@ -264,5 +267,49 @@ fn one_host_has_one_spelling() {
     }
     for number in ["127.1", "0x7f.1", "2130706433"] {
         assert!(parse(&format!("[grant.a]\nhttp = [\"GET https://{number}/\"]\n"), &[]).is_err(), "{number}");
+    }
+}
+
+#[test]
+fn a_grant_of_hosts_that_could_be_read_in_two_ways_does_not_load() {
+    let fault = |grant: &str| {
+        let errors = parse(&format!("[grant.a]\n{grant}\n"), &[]).unwrap_err();
+        assert_eq!((errors.len(), errors[0].rule), (1, "policy.grant"), "{grant}: {errors:?}");
+        errors[0].message.clone()
+    };
+    const HTTP: &str = "http = [\"GET https://a.example/\"]";
+    for (grant, message) in [
+        ("http = [\"GET https://b@a.example/\"]".to_owned(), "is no request: the URL has `@` before its path"),
+        ("http = [\"GET https://a.example/x/../y\"]".to_owned(), "is no request: the URL's path has a part"),
+        ("http = [\"CONNECT https://a.example/\"]".to_owned(), "is no request: CONNECT asks for a tunnel"),
+        ("tcp = [\"a.example:80\"]".to_owned(), "is no address with a port"),
+        ("tcp = [\"10.0.0.1:0\"]".to_owned(), "is no address with a port"),
+        ("tcp = [\"[fe80::1%2]:80\"]".to_owned(), "is no address with a port"),
+        ("tcp = [\"[::ffff:10.0.0.1]:80\"]".to_owned(), "is no address with a port"),
+        (format!("{HTTP}\naddresses = [\"10.0.0.1\"]"), "is no network"),
+        (format!("{HTTP}\naddresses = [\"10.0.0.1/8\"]"), "is no network"),
+        (format!("{HTTP}\nsecret = {{ header = \"a: b\", env = \"X\" }}"), "a header's name"),
+    ] {
+        assert!(fault(&grant).contains(message), "{grant}: {}", fault(&grant));
+    }
+}
+
+#[test]
+fn a_query_has_the_keys_that_are_granted() {
+    let policy =
+        load("[grant.a]\nhttp = [\"GET https://a.example/one\", \"POST https://a.example/*\"]\nquery = [\"q\"]\n");
+    let Target::Hosts(grant) = &policy.grants.values().next().unwrap().target else { panic!("a folder") };
+    for (method, url, admitted) in [
+        ("GET", "https://a.example/one", Ok(())),
+        ("GET", "https://a.example/one?q=1&q=&%71=x", Ok(())),
+        ("POST", "https://a.example/two?q", Ok(())),
+        ("GET", "https://a.example/one?r=1", Err(Mismatch::Query)),
+        ("GET", "https://a.example/one?q=1;r", Err(Mismatch::Query)),
+        ("GET", "https://a.example/one?q[]=1", Err(Mismatch::Query)),
+        ("GET", "https://a.example/one?Q=1", Err(Mismatch::Query)),
+        ("GET", "https://a.example/two", Err(Mismatch::Method)),
+        ("PUT", "https://b.example/", Err(Mismatch::Host)),
+    ] {
+        assert_eq!(grant.admits(method, &Destination::parse(url).unwrap()), admitted, "{method} {url}");
     }
 }

@@ -4,6 +4,7 @@ mod artefact;
 pub mod cache;
 mod clock;
 pub mod components;
+pub mod connector;
 mod ending;
 pub mod engine;
 pub mod execute;

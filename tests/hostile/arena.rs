@@ -37,6 +37,8 @@ pub(crate) struct Arena {
     arguments: Vec<String>,
     environment: Vec<(&'static str, PathBuf)>,
     changes: Vec<&'static str>,
+    /// Whether the worker is taken over, and says what did not happen: a replay has to find it.
+    pub(crate) worker_lies: bool,
 }
 
 /// All that can be seen of a file: kind and mode, length, times, content.
@@ -64,6 +66,7 @@ impl Arena {
             arguments: Vec::new(),
             environment: Vec::new(),
             changes: CHANGES.to_vec(),
+            worker_lies: false,
         };
         arena.plan(json!([{ "id": "attack", "capability": "attack" }]));
         arena
@@ -236,6 +239,16 @@ grants = ["out"]
         command.envs(self.environment.iter().map(|(variable, path)| (variable, path)));
         // What only the program's own user gave it: nothing of it is a guest's, or on record.
         command.env("ARENA_SECRET", SECRET).stdin(File::open(self.place.path("sentinel/key")).expect("it is there"));
+        command
+    }
+
+    /// The program, about to replay the run whose record is `record`. Always claw: what is judged is what it left.
+    pub(crate) fn replay(&self, record: &Path) -> Command {
+        let mut command = self.place.command(&["replay", "--json"]);
+        command.arg(record).envs(self.environment.iter().map(|(variable, path)| (variable, path)));
+        if self.place.path("attack.wasm").exists() {
+            command.args(["--component", "attack.wasm"]);
+        }
         command
     }
 

@@ -8,7 +8,7 @@ use std::process::Output;
 use std::sync::Arc;
 use std::time::Duration;
 
-use claw_audit::{Event, Machine, Policies};
+use claw_audit::{Event, Machine};
 use claw_policy::{Policy, Session};
 use serde_json::Value;
 
@@ -41,7 +41,7 @@ pub(crate) enum Point {
     Silent,
     /// No process and no file is left.
     Gone,
-    /// The record alone gives the same verdict again.
+    /// The record alone gives the same verdict again, and running it again comes to the same.
     Repeated,
 }
 
@@ -158,9 +158,12 @@ pub(crate) fn judge(arena: &Arena, after: Aftermath, expected: &[Ending]) -> Res
     escapes.extend(Point::Gone, arena.left_over());
     escapes.unless(Point::Gone, after.orphans.is_empty(), || format!("workers are left: {:?}", after.orphans));
     if let (Some(record), Some(log)) = (document["record"].as_str().map(Path::new), &log) {
-        escapes.extend(Point::Recorded, verified(record).err());
-        let again = claw_audit::recheck(record, &events(log), &mut Policies::default());
+        let verified = verified(record);
+        let again = claw_audit::recheck(record, &events(log));
         escapes.extend(Point::Repeated, again.err().map(|fault| fault.to_string()));
+        // What is not whole is not run again.
+        escapes.extend(Point::Repeated, verified.is_ok().then(|| replayed(arena, record).err()).flatten());
+        escapes.extend(Point::Recorded, verified.err());
     }
     if !escapes.0.is_empty() {
         return Err(escapes.0);
@@ -300,6 +303,17 @@ fn verified(record: &Path) -> Result<(), String> {
     let state = record.parent().and_then(Path::parent).expect("a record is in claw's folder");
     let key = Machine::open(state).map_err(|error| error.to_string())?.key().public();
     claw_audit::verify(record, key).map(drop).map_err(|fault| fault.to_string())
+}
+
+/// A replay comes to the same, as `claw replay` says; what cannot be repeated stands as it is recorded.
+fn replayed(arena: &Arena, record: &Path) -> Result<(), String> {
+    let output = arena.replay(record).output().map_err(|error| error.to_string())?;
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+    match (output.status.code(), document["result"].as_str()) {
+        (Some(0), Some("same" | "cut-off")) if !arena.worker_lies || document["steps"] == 0 => Ok(()),
+        (Some(5), Some("differs")) if arena.worker_lies => Ok(()),
+        _ => Err(format!("a replay is not the same: {document:#} {}", String::from_utf8_lossy(&output.stderr))),
+    }
 }
 
 fn events(log: &str) -> Vec<Event> {

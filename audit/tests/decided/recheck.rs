@@ -1,12 +1,12 @@
 //! What is on record is decided again, in a session that grows by it; and what differs is found, at its line.
 
-use claw_audit::{Event, Fault, Policies, Stored, Verdict, recheck};
+use claw_audit::{Event, Fault, Stored, Verdict, recheck};
 use serde_json::{Value, json};
 
 use crate::story::{POLICY, Story, Told, output, step};
 
 fn again(told: &Told) -> Result<(), Fault> {
-    recheck(&told.folder, &told.events, &mut Policies::default())
+    recheck(&told.folder, &told.events)
 }
 
 /// Three plans of one session: the second needs the first, and the third is over a budget because of both.
@@ -210,7 +210,7 @@ fn what_was_cut_off_is_decided_again_up_to_there() {
     for told in [three_plans(), halts()] {
         for length in 1..told.events.len() {
             let cut = told.events.get(..length).unwrap();
-            recheck(&told.folder, cut, &mut Policies::default()).unwrap_or_else(|fault| panic!("{length}: {fault}"));
+            recheck(&told.folder, cut).unwrap_or_else(|fault| panic!("{length}: {fault}"));
         }
     }
 }

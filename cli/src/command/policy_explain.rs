@@ -147,10 +147,7 @@ fn target(loaded: &Loaded, name: &Name, grant: &Grant) -> String {
             let dotfiles = if folder.dotfiles { " .*" } else { "" };
             printable(&format!("{verb} {real}{files}{dotfiles}"))
         }
-        Target::Hosts(hosts) => {
-            let all: Vec<&str> = hosts.http.iter().chain(&hosts.tcp).map(String::as_str).collect();
-            printable(&all.join(" "))
-        }
+        Target::Hosts(hosts) => printable(&hosts.targets().collect::<Vec<_>>().join(" ")),
     }
 }
 
@@ -331,7 +328,7 @@ fn as_json(loaded: &Loaded) -> Value {
     let grants = policy.grants.iter().map(|(name, grant)| {
         let (folder, hosts) = match &grant.target {
             Target::Folder(folder) => (Some(folder), Vec::new()),
-            Target::Hosts(hosts) => (None, hosts.http.iter().chain(&hosts.tcp).collect()),
+            Target::Hosts(hosts) => (None, hosts.targets().collect()),
         };
         let value = json!({
             "folder": loaded.folders.real_path(name), "hosts": hosts,

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use claw_audit::{Fault, Machine, Policies, Verified};
 use claw_policy::printable::printable;
-use serde_json::{Value, json};
 
 use crate::ambient::Home;
 use crate::arguments::ReplayArguments;
@@ -26,10 +25,7 @@ pub(crate) fn replay(arguments: &ReplayArguments, json: bool) -> Result<ExitCode
     let home = Home::find()?.private()?;
     let machine = Machine::open(&home.state)?;
     let key = records::key(&machine, arguments.key.as_deref())?;
-    let folder = records::folder(&home, run);
-    let verified = claw_audit::verify_machine(machine.folder(), machine.key().public(), None)
-        .and_then(|log| records::verify(&home, &log, &folder, key, &mut Policies::default()));
-    match verified {
+    match records::one(&home, &machine, run, key) {
         Ok(record) => replay_run::run(&home, record, &arguments.component, json),
         Err(fault) => {
             tell_faults(&[fault]);
@@ -46,13 +42,17 @@ pub(crate) fn each(
     let home = Home::find()?.private()?;
     let machine = Machine::open(&home.state)?;
     let key = records::key(&machine, arguments.key.as_deref())?;
+    // Its own key signs this machine's log. Records of another machine are elsewhere, and stand for themselves.
     let log = match claw_audit::verify_machine(machine.folder(), machine.key().public(), None) {
         Ok(log) => log,
         Err(fault) => return Ok(vec![fault]),
     };
     let (mut faults, mut policies) = (Vec::new(), Policies::default());
     for found in records::all(&home, &log, &arguments.runs)? {
-        let verified = records::verify(&home, &log, &found.folder, key, &mut policies);
+        let verified = match records::is_here(&home, &found.folder) {
+            true => records::in_log(&log, &found.folder, key, &mut policies),
+            false => records::alone(&found.folder, key, &mut policies),
+        };
         faults.extend(verified.and_then(|record| take(&found, &record, &mut policies)).err());
     }
     Ok(faults)
@@ -63,11 +63,6 @@ pub(crate) fn tell_faults(faults: &[Fault]) {
     for fault in faults {
         tell!("{}", printable(&format!("does not verify: {fault}")));
     }
-}
-
-pub(crate) fn faults_json(faults: &[Fault]) -> Vec<Value> {
-    let each = |fault: &Fault| json!({ "file": fault.file, "line": fault.line, "what": fault.what });
-    faults.iter().map(each).collect()
 }
 
 /// `1 run`, `2 runs`.

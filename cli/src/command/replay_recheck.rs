@@ -7,8 +7,9 @@ use claw_policy::printable::printable;
 use serde_json::json;
 
 use crate::arguments::ReplayArguments;
-use crate::command::replay::{counted, each, faults_json, tell_faults};
+use crate::command::replay::{counted, each, tell_faults};
 use crate::error::{DONE, Error, UNVERIFIED};
+use crate::records::fault_json;
 use crate::report;
 
 /// A run of which everything was decided as before.
@@ -30,7 +31,9 @@ pub(crate) fn recheck(arguments: &ReplayArguments, json: bool) -> Result<ExitCod
     })?;
     if json {
         let same = same.iter().map(|same| json!({ "run": same.run, "plans": same.plans, "steps": same.steps }));
-        report::print_json(&json!({ "same": same.collect::<Vec<_>>(), "faults": faults_json(&faults) }))?;
+        report::print_json(
+            &json!({ "same": same.collect::<Vec<_>>(), "faults": faults.iter().map(fault_json).collect::<Vec<_>>() }),
+        )?;
     } else {
         for Same { run, plans, steps } in &same {
             let (plans, steps) = (counted(*plans, "plan"), counted(*steps, "step"));

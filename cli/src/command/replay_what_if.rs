@@ -11,9 +11,10 @@ use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
 use crate::arguments::{PolicyArguments, ReplayArguments};
-use crate::command::replay::{counted, each, faults_json, tell_faults};
+use crate::command::replay::{counted, each, tell_faults};
 use crate::error::{DONE, Error, REFUSED, UNVERIFIED};
 use crate::load::{Loaded, Purpose};
+use crate::records::fault_json;
 use crate::report;
 
 /// A run on which the other policy has decided.
@@ -159,7 +160,7 @@ impl Outcome {
                 "left-out": self.left_out,
             },
             "runs": self.runs.iter().map(|run| run.json(loaded)).collect::<Vec<_>>(),
-            "faults": faults_json(&self.faults),
+            "faults": self.faults.iter().map(fault_json).collect::<Vec<_>>(),
         })
     }
 }

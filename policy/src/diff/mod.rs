@@ -322,11 +322,11 @@ impl Subject<'_> {
     }
 
     fn hosts(&mut self, before: &HostGrant, after: &HostGrant) {
-        self.more("http", &set(&before.http), &set(&after.http));
-        self.more("tcp", &set(&before.tcp), &set(&after.tcp));
+        self.more("http", &texts(&before.http), &texts(&after.http));
+        self.more("tcp", &texts(&before.tcp), &texts(&after.tcp));
         let (b, a) = (before.query.as_deref().map(set), after.query.as_deref().map(set));
         self.facet("query", &b, &a, bounded(b.as_ref(), a.as_ref(), inclusion));
-        self.more("addresses", &set(&before.addresses), &set(&after.addresses));
+        self.more("addresses", &texts(&before.addresses), &texts(&after.addresses));
         self.facet("ca", &before.ca, &after.ca, same(&before.ca, &after.ca));
         self.facet("proxy", &before.proxy, &after.proxy, same(&before.proxy, &after.proxy));
         // Another secret is another account; none at all can do the least.
@@ -422,6 +422,11 @@ fn set<T: Ord + Clone>(items: &[T]) -> BTreeSet<T> {
     items.iter().cloned().collect()
 }
 
+/// What is written as text, in its one spelling.
+fn texts(items: &[impl ToString]) -> BTreeSet<String> {
+    items.iter().map(ToString::to_string).collect()
+}
+
 /// Rules of order as a policy writes them, each with its line, and whether the other policy has what it is about.
 fn rules(ordered: &[Ordered], matters: impl Fn(&Ordered) -> bool) -> BTreeMap<String, (usize, bool)> {
     let rules = ordered.iter().map(|pair| (json!([pair.first, pair.second]).to_string(), (pair.line, matters(pair))));
@@ -470,7 +475,7 @@ fn access(folder: &FolderGrant) -> &'static str {
 fn target(target: &Target) -> String {
     match target {
         Target::Folder(granted) => format!("{} {}", access(granted), folder(&granted.folder)),
-        Target::Hosts(hosts) => [hosts.http.as_slice(), hosts.tcp.as_slice()].concat().join(", "),
+        Target::Hosts(hosts) => hosts.targets().collect::<Vec<_>>().join(", "),
     }
 }
 

@@ -9,7 +9,7 @@ pub(super) fn places(grants: &[(&Name, &Grant)], overlaps: &[(Name, Name)]) -> V
         let overlap = overlaps.iter().any(|(x, y)| (x == *a_name && y == *b_name) || (x == *b_name && y == *a_name));
         let named = a.place.is_some() && a.place == b.place;
         let host = match (&a.target, &b.target) {
-            (Target::Hosts(a), Target::Hosts(b)) => !a.hosts.is_disjoint(&b.hosts),
+            (Target::Hosts(a), Target::Hosts(b)) => !a.hosts().is_disjoint(&b.hosts()),
             _ => false,
         };
         overlap || named || host

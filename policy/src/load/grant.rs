@@ -1,7 +1,9 @@
 //! What a policy grants: folders, and hosts.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
+use ipnet::IpNet;
 use toml::Spanned;
 
 use super::{Loading, printed};
@@ -9,6 +11,7 @@ use crate::document::{self, Access, Folder};
 use crate::grant::{FolderGrant, Grant, HostGrant, Target};
 use crate::label::Label;
 use crate::name::Name;
+use crate::request::RequestGrant;
 
 impl Loading<'_> {
     pub(super) fn grant(&mut self, name: &Spanned<Name>, written: &Spanned<document::Grant>) -> Option<Grant> {
@@ -95,84 +98,73 @@ impl Loading<'_> {
         {
             self.error("policy.grant", name.span(), "a `secret` is read from `env` or from `file`, one of them");
         }
-        let mut hosts = BTreeSet::new();
-        let requests = grant.http.iter().flat_map(Spanned::get_ref);
-        for request in requests {
-            match host_of_request(request.get_ref()) {
-                Some(host) => {
-                    hosts.insert(host);
-                }
-                None => self.error_with_help(
-                    "policy.grant",
-                    request.span(),
-                    format!("`{}` is no request", printed(request.get_ref())),
-                    "a request is a method and a URL: \"GET https://example.org/docs/*\"",
-                ),
-            }
+        if grant.secret.as_ref().is_some_and(|secret| !is_header_name(&secret.header)) {
+            let message = "the `header` of a `secret` is a header's name, of letters, digits, `-` and `_`";
+            self.error("policy.grant", name.span(), message);
         }
-        for address in grant.tcp.iter().flat_map(Spanned::get_ref) {
-            match address.get_ref().parse::<std::net::SocketAddr>() {
-                Ok(address) => {
-                    hosts.insert(address.ip().to_string());
-                }
-                Err(_) => self.error_with_help(
-                    "policy.grant",
-                    address.span(),
-                    format!("`{}` is no address with a port", printed(address.get_ref())),
-                    "write it as \"10.1.2.3:5432\"",
-                ),
-            }
-        }
-        let texts = |list: &Option<Spanned<Vec<Spanned<String>>>>| {
-            list.iter().flat_map(Spanned::get_ref).map(|text| text.get_ref().clone()).collect::<Vec<_>>()
-        };
-        let (http, tcp) = (texts(&grant.http), texts(&grant.tcp));
-        if http.is_empty() && tcp.is_empty() {
+        let named = [&grant.http, &grant.tcp].into_iter().flatten().any(|list| !list.get_ref().is_empty());
+        if !named {
             self.error("policy.grant", name.span(), format!("the grant `{}` names no host", name.get_ref()));
             return None;
         }
+        let http: Vec<_> = grant.http.iter().flat_map(Spanned::get_ref).filter_map(|text| self.request(text)).collect();
+        let tcp: Vec<_> = grant.tcp.iter().flat_map(Spanned::get_ref).filter_map(|text| self.address(text)).collect();
+        let addresses = grant.addresses.iter().flatten().filter_map(|text| self.network(text)).collect();
         Some(HostGrant {
             http,
             tcp,
-            hosts,
             query: grant.query.clone(),
-            addresses: grant.addresses.clone().unwrap_or_default(),
+            addresses,
             ca: grant.ca.clone(),
             proxy: grant.proxy.clone(),
             secret: grant.secret.clone(),
         })
     }
-}
 
-/// The host of `METHOD URL`, in lower case; `None` where the text is none, or where it could be read in two ways.
-fn host_of_request(request: &str) -> Option<String> {
-    let (method, url) = request.split_once(' ')?;
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
-    let (authority, path) = rest.split_at(rest.find('/')?);
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !host.starts_with('[') || host.ends_with(']') => (host, Some(port)),
-        _ => (authority, None),
-    };
-    let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '[' | ']' | ':');
-    let (is_method, is_port) = (
-        method.bytes().all(|b| b.is_ascii_uppercase()),
-        port.is_none_or(|port| port.parse::<u16>().is_ok_and(|p| p > 0)),
-    );
-    let path = path.strip_suffix("/*").unwrap_or(path);
-    let is_path = path.split('/').all(|part| !matches!(part, "." | ".."))
-        && path.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '*' | '?' | '#' | '%' | '\\'));
-    let whole = !method.is_empty() && is_method && !host.is_empty() && host.chars().all(is_host) && is_port && is_path;
-    if whole { canonical_host(host) } else { None }
-}
-
-/// One spelling for one host; `None` where a number could be read as an address in two ways.
-fn canonical_host(host: &str) -> Option<String> {
-    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-    if let Some(inside) = host.strip_prefix('[') {
-        return Some(inside.strip_suffix(']')?.parse::<std::net::Ipv6Addr>().ok()?.to_string());
+    fn request(&mut self, text: &Spanned<String>) -> Option<RequestGrant> {
+        let request = RequestGrant::parse(text.get_ref());
+        if let Err(fault) = &request {
+            self.error_with_help(
+                "policy.grant",
+                text.span(),
+                format!("`{}` is no request: {fault}", printed(text.get_ref())),
+                "a request is a method and a URL: \"GET https://example.org/docs/*\"",
+            );
+        }
+        request.ok()
     }
-    // `127.1`, `0x7f.1` and `2130706433` are addresses to some resolvers.
-    let last = host.rsplit('.').next().unwrap_or_default();
-    let is_number = last.bytes().all(|b| b.is_ascii_digit()) || last.starts_with("0x");
-    if is_number { Some(host.parse::<std::net::Ipv4Addr>().ok()?.to_string()) } else { Some(host) }
+
+    fn address(&mut self, text: &Spanned<String>) -> Option<SocketAddr> {
+        let address = text.get_ref().parse::<SocketAddr>().ok().filter(|address| {
+            // An address that has a second spelling is not written in it, and a zone is the machine's own affair.
+            let has_zone = matches!(address, SocketAddr::V6(address) if address.scope_id() != 0);
+            address.port() > 0 && !has_zone && address.ip() == address.ip().to_canonical()
+        });
+        if address.is_none() {
+            self.error_with_help(
+                "policy.grant",
+                text.span(),
+                format!("`{}` is no address with a port", printed(text.get_ref())),
+                "write it as \"10.1.2.3:5432\" or \"[2001:db8::1]:5432\"",
+            );
+        }
+        address
+    }
+
+    fn network(&mut self, text: &Spanned<String>) -> Option<IpNet> {
+        let network = text.get_ref().parse::<IpNet>().ok().filter(|network| network.trunc() == *network);
+        if network.is_none() {
+            self.error_with_help(
+                "policy.grant",
+                text.span(),
+                format!("`{}` is no network", printed(text.get_ref())),
+                "write its first address and the length of its prefix: \"10.0.0.0/8\", \"10.1.2.3/32\"",
+            );
+        }
+        network
+    }
+}
+
+fn is_header_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
 }

@@ -3,6 +3,7 @@
 mod components;
 mod inert;
 mod paths;
+mod replays;
 mod streams;
 mod writes;
 

@@ -147,13 +147,20 @@ fn case_083_286_an_attacker_who_owns_the_worker(arena: &mut Arena) -> Contained 
 }
 
 /// It can say anything of its own step, and nothing more: its output must have the type that the component's function has,
-/// and what it says that it called is on record as calls of that step.
+/// and what it says that it called is on record as calls of that step, until a replay finds that they were none.
 fn case_286_what_an_owned_worker_says_is_its_word(arena: &mut Arena) -> Contained {
     let report = json!({
-        "calls": [{ "function": "wasi:filesystem/types#forged", "subject": "/out/\n{\"event\":\"seal\"}", "outcome": "ok" }],
+        "calls": [{
+            "call": {
+                "function": "wasi:filesystem/types#forged", "arguments": claw_policy::digest(b"forged"),
+                "subject": "/out/\n{\"event\":\"seal\"}", "outcome": "ok",
+            },
+            "answered": { "answer": "done" },
+        }],
         "calls_left_out": 0, "printed": [], "printed_cut": false, "written": 0, "files": 0, "peak_memory": 0,
         "host_calls": 0, "denied": null,
     });
+    arena.worker_lies = true;
     let ended = |result| json!({ "Ended": { "result": result, "fuel": 7, "report": report } });
     let mut contained = None;
     for (says, ending) in [
