@@ -26,3 +26,4 @@ mod program;
 mod record;
 mod replay;
 mod transcripts;
+mod what_if;
