@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
+use claw_policy::recorded::{from_record, to_record};
 use serde_json::Value;
 
 use crate::disk::{Disk, make_folders, put_synced};
@@ -15,27 +16,12 @@ use crate::event::Stored;
 /// The most bytes of a value that stand in the log itself.
 const INLINE_BYTES_MAX: usize = 64 << 10;
 
-/// Makes integers beyond 2^53 strings: canonical JSON writes every number as a double, and would change them.
-fn exact(value: &mut Value) {
-    match value {
-        Value::Number(number) if !number.is_f64() => {
-            let magnitude = number.as_i64().map_or(u64::MAX, i64::unsigned_abs);
-            if magnitude > claw_policy::types::EXACT_INTEGER_MAX {
-                *value = Value::String(number.to_string());
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(exact),
-        Value::Object(fields) => fields.values_mut().for_each(exact),
-        _ => {}
-    }
-}
-
 /// The most bytes of a blob.
 const BLOB_BYTES_MAX: u64 = 1 << 30;
 
 /// The form of a value in an event, and the bytes of its blob where it is one.
 fn form(mut value: Value) -> Result<(Stored, Option<Vec<u8>>), RecordError> {
-    exact(&mut value);
+    to_record(&mut value);
     let bytes = serde_json::to_vec(&value).map_err(RecordError::Encoding)?;
     if bytes.len() <= INLINE_BYTES_MAX {
         return Ok((Stored::Inline(value), None));
@@ -60,7 +46,9 @@ pub fn stored_value(record: &Path, stored: &Stored) -> Result<Value, String> {
         Stored::Inline(value) => Ok(value.clone()),
         Stored::Blob(digest) => {
             let bytes = blob(record, digest).map_err(|error| error.to_string())?;
-            serde_json::from_slice(&bytes).map_err(|error| error.to_string())
+            let mut value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+            from_record(&mut value);
+            Ok(value)
         }
     }
 }
@@ -154,4 +142,24 @@ pub(crate) fn blob_path(record: &Path, digest: &str) -> PathBuf {
 /// The name of a blob's file.
 fn name(digest: &str) -> &str {
     digest.trim_start_matches("sha256:")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crashes::{ALL, folder};
+    use crate::faulty::{Fault, Faulty};
+
+    #[test]
+    fn a_blob_whose_name_was_not_synced_is_synced_when_it_is_stored_again() {
+        let record = folder();
+        // Two folders are made and synced; the blob is made, written, synced and renamed. Its folder is synced ninth.
+        let disk = Arc::new(Faulty::with(Fault::Io, 8));
+        let blobs = Blobs::create(Arc::clone(&disk) as Arc<dyn Disk>, record.path()).unwrap();
+        assert!(blobs.write(b"bytes").is_err());
+        let digest = blobs.write(b"bytes").unwrap();
+        let left = folder();
+        disk.left(disk.done(), record.path(), left.path(), &mut { ALL });
+        assert_eq!(blob(left.path(), &digest).unwrap(), b"bytes");
+    }
 }

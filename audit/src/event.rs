@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use claw_policy::recorded::from_record;
 use claw_policy::types::EXACT_INTEGER_MAX;
 use claw_policy::{Catalogue, Label, Narrowing};
 use serde::{Deserialize, Serialize};
@@ -166,9 +167,16 @@ fn bound_counts(value: &mut Value) {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Stored {
     /// The value itself.
-    Inline(Value),
+    Inline(#[serde(deserialize_with = "as_it_was")] Value),
     /// `sha256:` and the digest of its JSON, which is a file in `blobs/sha256`.
     Blob(String),
+}
+
+/// Reads a value back as the one that was put there, though canonical JSON writes it in another way.
+fn as_it_was<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    let mut value = Value::deserialize(deserializer)?;
+    from_record(&mut value);
+    Ok(value)
 }
 
 /// An input that is bound.

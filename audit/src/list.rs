@@ -86,6 +86,11 @@ pub fn list(runs: &Path, filter: &Filter) -> io::Result<Vec<Summary>> {
     Ok(found)
 }
 
+/// Whether a folder is the record of a run.
+pub fn is_record(folder: &Path) -> bool {
+    fs::symlink_metadata(folder.join(LOG)).is_ok_and(|log| log.is_file())
+}
+
 fn summary(folder: PathBuf, run: String) -> Summary {
     let mut summary = Summary { run, opened: None, status: None, policy: None, folder };
     let Some(mut log) = open(&summary.folder) else { return summary };

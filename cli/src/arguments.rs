@@ -53,9 +53,11 @@ pub(crate) enum Command {
     /// Read the records of earlier runs
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Run a recorded run again, with the answers that it got, and say whether all comes out the same
+    /// Try recorded runs again: run one with the answers that it got, or only decide again
     ///
-    /// Nothing real is touched: no granted folder, no clock. Exits with 5 if anything differs.
+    /// Without a flag, a run is run again, and everything has to come out as it did. Nothing real is touched: no granted
+    /// folder, no clock. `--recheck` and `--what-if` run nothing, and take many runs. Exits with 5 if a record does not
+    /// verify or anything differs, and with 3 if `--what-if` would no longer let through what was accepted.
     Replay(ReplayArguments),
     /// Say what on this machine would weaken the sandbox
     Doctor,
@@ -98,10 +100,29 @@ impl PlanArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArguments {
-    /// A run, or the folder of its record
-    pub(crate) run: PathBuf,
+    /// A run, or the folder of its record; where nothing is run, also a folder of records, or all runs if it is left out
+    #[arg(value_name = "RUN|FOLDER")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Run nothing, and decide again by the policy on record: verdicts, labels, resolved arguments, halts
+    #[arg(long, conflicts_with = "what_if")]
+    pub(crate) recheck: bool,
+    /// Run nothing, and say what this policy would have decided
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) what_if: Option<PathBuf>,
+    /// A folder that this policy leaves to be given: `{ bind = "NAME" }`
+    #[arg(long, value_name = "NAME=PATH", value_parser = pair, requires = "what_if")]
+    pub(crate) dir: Vec<(String, String)>,
+    /// Keep these capabilities of it alone; without this and `--task`, each run is narrowed as it was
+    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',', requires = "what_if")]
+    pub(crate) only: Vec<String>,
+    /// Keep what one of its tasks leaves
+    #[arg(long, value_name = "NAME", requires = "what_if")]
+    pub(crate) task: Option<String>,
+    /// Take runs of policies of another name too; one that is named itself is always taken
+    #[arg(long, requires = "what_if")]
+    pub(crate) all_policies: bool,
     /// A component of the run that is no longer here: its file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["recheck", "what_if"])]
     pub(crate) component: Vec<PathBuf>,
     /// The public key, if it is another machine's record: what `audit key` printed there
     #[arg(long, value_name = "KEY")]

@@ -18,6 +18,7 @@ pub mod network;
 mod playback;
 mod recording;
 mod replay;
+pub mod redact;
 pub mod run;
 mod self_test;
 mod signature;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use claw_audit::checkpoint::{Checkpoint, MACHINE_ORIGIN, PublicKey};
-use claw_audit::{Fault, Machine, Verified};
+use claw_audit::{Fault, Machine, Policies, Verified};
 use claw_policy::printable::printable;
 use serde_json::json;
 
@@ -87,6 +87,7 @@ fn all(home: &Home, machine: &Machine, key: PublicKey, since: Option<&Checkpoint
         // Those that were opened: one that is gone is a fault.
         None => log.opened().map(|run| home.runs().join(run)).collect(),
     };
+    let mut policies = Policies::default();
     let mut found = Found { notes: std::mem::take(&mut log.notes), ..Found::default() };
     for folder in folders {
         let run = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -94,7 +95,7 @@ fn all(home: &Home, machine: &Machine, key: PublicKey, since: Option<&Checkpoint
             found.pruned.push(run);
             continue;
         }
-        match records::in_log(&log, &folder, key) {
+        match records::in_log(&log, &folder, key, &mut policies) {
             Ok(run) => found.verified.push(run),
             Err(fault) => {
                 found.fault = Some(fault);

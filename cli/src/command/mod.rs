@@ -15,7 +15,9 @@ mod policy_new;
 mod policy_pin;
 mod policy_test;
 mod replay;
+mod replay_recheck;
 mod replay_run;
+mod replay_what_if;
 mod run;
 
 use std::process::ExitCode;
