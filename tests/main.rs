@@ -22,6 +22,7 @@ mod folders;
 mod honest;
 mod limits;
 mod log_injection;
+mod network;
 mod program;
 mod record;
 mod replay;

@@ -103,7 +103,7 @@ impl<'e> RecordedPlan<'e> {
             }
             Event::Failed { step, usage, .. } => self.end(line, step, End::Failed { usage })?,
             Event::Halt(halt) => self.halt = Some((line, halt)),
-            Event::Call(_) => {}
+            Event::Exchange(_) | Event::Call(_) => {}
             _ => return None,
         }
         Some(())

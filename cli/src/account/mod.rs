@@ -6,7 +6,7 @@ mod text;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use claw_audit::{Call, Event, FailureReason, Halt, Host, Input, Status, Stored, Usage, Verdict, Verified, Violation};
+use claw_audit::{Call, Event, Exchange, FailureReason, Halt, Host, Input, Status, Stored, Usage, Verdict, Verified, Violation};
 use claw_policy::{Document, Label, Narrowing, json};
 use serde::Serialize;
 use serde_json::Value;
@@ -98,6 +98,8 @@ pub(crate) struct StepTaken {
     /// Its arguments with every reference filled in, and its output: with `--values` alone.
     pub(crate) resolved: Option<Value>,
     pub(crate) output: Option<Value>,
+    /// The requests that claw sent for it, or did not send.
+    pub(crate) exchanges: Vec<Exchange>,
     /// What nobody but its worker saw.
     pub(crate) worker_says: WorkerWord,
 }

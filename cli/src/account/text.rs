@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use claw_audit::{Call, Status, Verdict, Violation};
+use claw_audit::{Call, Exchange, Status, Verdict, Violation};
 use claw_policy::limits::{Quantity, Unit};
 use claw_policy::printable::printable;
 use comfy_table::{ContentArrangement, Table, presets};
@@ -140,9 +140,22 @@ impl StepTaken {
         facts.extend(self.failure.as_ref().map(|why| row("failed", format!("{}: {}", why.kind, why.message))));
         facts.extend(self.label.as_ref().map(|label| row("label", label)));
         facts.extend(self.output.as_ref().map(|output| row("output", cut(output))));
+        facts.extend(self.exchanges.iter().map(|exchange| row("request", exchanged(exchange))));
         facts.extend(self.worker_says.told(calls).into_iter().map(|told| row("worker says", told)));
         named_once(facts)
     }
+}
+
+/// A request that claw sent, and what came of it.
+fn exchanged(exchange: &Exchange) -> String {
+    let Exchange { method, url, sent, grant, address, status, received, outcome, .. } = exchange;
+    let body = if *sent > 0 { format!(" with {}", Quantity(Unit::Bytes, *sent)) } else { String::new() };
+    let answer = match (status, address) {
+        (Some(status), Some(address)) => format!("{status}, {} from {address}", Quantity(Unit::Bytes, *received)),
+        _ => outcome.clone(),
+    };
+    let by = grant.as_ref().map(|grant| format!(", by `{grant}`")).unwrap_or_default();
+    format!("{method} {url}{body}: {answer}{by}")
 }
 
 impl WorkerWord {
