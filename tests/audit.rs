@@ -245,3 +245,35 @@ fn the_machines_log_goes_on_after_a_crash_and_not_after_a_change() {
     let document: Value = runs.place.json(&["audit", "verify"]).1;
     assert_eq!(document["fault"], Value::Null, "{document:#}");
 }
+
+#[test]
+fn old_records_are_taken_away_and_verify_tells_them_from_deleted_ones() {
+    let runs = Runs::new();
+    let id = |run: &Path| run.file_name().expect("a name").to_string_lossy().into_owned();
+    let [one, other] = &runs.runs;
+    let prune = |span: &str| runs.place.json(&["audit", "prune", "--older-than", span]);
+    assert_eq!(prune("30d"), (Some(0), json!({ "pruned": [], "kept": [] })), "they are of today");
+    for bad in ["-1d", "1d ago", "soon", "100000y"] {
+        assert_eq!(prune(bad).0, Some(2), "{bad}");
+    }
+    // One that was changed is evidence.
+    runs.finds("a changed log", &one.join("log.jsonl"), |log| {
+        let text = fs::read_to_string(log).expect("it is there");
+        fs::write(log, text.replacen("week-47", "week-48", 1)).expect("it can be written");
+        let (code, document) = prune("0s");
+        assert_eq!(
+            (code, &document["pruned"], &document["kept"][0]["run"]),
+            (Some(5), &json!([id(other)]), &json!(id(one)))
+        );
+    });
+    assert!(one.exists() && !other.exists());
+    let (code, document) = runs.place.json(&["audit", "verify"]);
+    assert_eq!((code, &document["pruned"]), (Some(0), &json!([id(other)])), "{document:#}");
+    assert_eq!(document["verified"][0]["run"], id(one));
+    let told = runs.place.claw(&["audit", "verify", &id(other)]);
+    assert_eq!((told.code, told.out), (Some(0), format!("{}: pruned\n0 runs verified\n", id(other))));
+    // One that somebody deleted is not made to look pruned.
+    fs::remove_dir_all(one).expect("it can be removed");
+    assert_eq!(prune("0s"), (Some(0), json!({ "pruned": [], "kept": [] })));
+    assert_eq!(runs.place.json(&["audit", "verify"]).0, Some(5));
+}

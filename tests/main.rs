@@ -10,16 +10,20 @@
     reason = "a test fails by panicking"
 )]
 
+mod account;
 mod audit;
 mod bad_input;
 mod canaries;
+mod crashes;
 mod edges;
 mod examples;
 mod flows;
 mod folders;
 mod honest;
 mod limits;
+mod log_injection;
 mod program;
 mod record;
 mod replay;
 mod transcripts;
+mod what_if;

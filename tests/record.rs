@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::program::{Place, events};
+use crate::transcripts::shown;
 
 const RUN: [&str; 6] = ["run", "--policy", "policy.toml", "--plan", "plan.json", "--json"];
 
@@ -54,6 +55,38 @@ fn the_intent_is_on_disk_before_the_step_has_an_effect() {
     let (_, list) = place.json(&["audit", "list"]);
     assert_eq!(list[0]["status"], Value::Null);
     assert_eq!(list[0]["policy"], "probe");
+    // Nobody says that the step is done, or that it is not.
+    shown("show-cut-off", &place, &["audit", "show", list[0]["run"].as_str().expect("an id")]);
+}
+
+#[test]
+fn a_run_that_goes_on_is_left_alone_and_one_that_was_cut_off_is_sealed_by_the_next_start() {
+    let place = busy();
+    // Its first run was deleted, and is not what this is about.
+    fs::remove_dir_all(place.home().join(".local/state/claw/machine")).expect("it is there");
+    let mut child = place.command(&RUN).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    recorded(&place, 4);
+    let nothing = r#"{"claw":1,"steps":[{"id":"a","capability":"probe","arguments":{"what":"nothing"}}]}"#;
+    let other = place.write("other.json", nothing);
+    let start = || place.claw(&["run", "--policy", "policy.toml", "--plan", &other.to_string_lossy()]);
+    let verified = || {
+        let (code, document) = place.json(&["audit", "verify"]);
+        assert_eq!(code, Some(0), "{document:#}");
+        document["verified"][0].clone()
+    };
+    let told = start();
+    assert!(told.code == Some(0) && !told.err.contains("cut off"), "{told:?}");
+    assert!(verified()["notes"].to_string().contains("the run goes on"), "{}", verified());
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    let before = verified();
+    assert_eq!((&before["status"], &before["unknown"]), (&Value::Null, &Value::from("spin")));
+    assert!(before["notes"].to_string().contains("the next start seals it"), "{before:#}");
+    let told = start();
+    assert!(told.err.contains("sealed as interrupted; what its step `spin` did is unknown"), "{told:?}");
+    let after = verified();
+    assert_eq!((&after["status"], &after["unknown"]), (&Value::from("interrupted"), &Value::from("spin")));
+    assert!(!start().err.contains("cut off"), "it is said once");
 }
 
 #[test]

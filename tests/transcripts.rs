@@ -6,7 +6,11 @@ use crate::program::Place;
 
 /// Runs the program in an example, and holds what it prints against a snapshot.
 fn transcript(name: &str, example: &str, arguments: &[&str]) {
-    let place = Place::with_example(example);
+    shown(name, &Place::with_example(example), arguments);
+}
+
+/// The same, in a place where something has happened before.
+pub(crate) fn shown(name: &str, place: &Place, arguments: &[&str]) {
     let ran = place.claw(arguments);
     let mut settings = Settings::clone_current();
     settings.set_snapshot_path("snapshots");
@@ -16,7 +20,11 @@ fn transcript(name: &str, example: &str, arguments: &[&str]) {
     settings.add_filter(&folder, "[FOLDER]");
     settings.add_filter(r"/[^ ]*/runs/\d{8}T\d{6}Z-[0-9a-f]{8}", "[RECORD]");
     settings.add_filter(r"sha256:[0-9a-f]{64}", "sha256:[DIGEST]");
-    settings.add_filter(r"\d+\.\d ms", "[TIME]");
+    settings.add_filter(r"\d{8}T\d{6}Z-[0-9a-f]{8}", "[RUN]");
+    settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "[WHEN]");
+    settings.add_filter(r"\d+\.\d ms|, for [\d_]+ m?s", "[TIME]");
+    settings.add_filter(r"worker says  fuel [\d_]+, memory [\d.]+ .iB", "worker says  [USED]");
+    settings.add_filter(r"probe \(sha256:[0-9a-f]{12}…\)", "probe (sha256:[DIGEST]…)");
     let text = format!(
         "$ claw {}\n{}--- standard error\n{}--- exit code {}\n",
         arguments.join(" "),
@@ -73,6 +81,34 @@ fn what_halts() {
         "meeting-notes",
         &["run", "--policy", "policy.toml", "--plan", "attacks/key-by-link.json", "--input", "report=a.md"],
     );
+}
+
+/// Runs a plan, and shows what its record tells, in lines that fit.
+fn told(name: &str, place: &Place, plan: &[&str], more: &[&str]) {
+    let (_, run) = place.json(&[&["run", "--policy", "policy.toml", "--plan"], plan].concat());
+    let arguments = [&["audit", "show", run["run"].as_str().expect("an id")], more].concat();
+    let text = place.claw(&arguments).out;
+    let long: Vec<&str> = text.lines().filter(|line| line.chars().count() > 100).collect();
+    assert!(long.iter().all(|line| line.starts_with("record: ")), "{long:?}");
+    shown(name, place, &arguments);
+}
+
+#[test]
+fn what_a_record_tells_of_its_run() {
+    let notes = Place::with_example("notes");
+    told("show-completed", &notes, &["plan.json"], &[]);
+    told("show-completed-values", &notes, &["plan.json"], &["--values", "--calls"]);
+    notes.write(
+        "failing.json",
+        r#"{"claw":1,"steps":[{"id":"week","capability":"read","arguments":{"path":"week-99.md"}},
+            {"id":"report","capability":"write","arguments":{"path":"report.md","text":{"$step":"week"}}}]}"#,
+    );
+    told("show-failed", &notes, &["failing.json"], &[]);
+    notes.write("no-plan.json", "rm -rf / \u{1b}[2J");
+    told("show-no-plan", &notes, &["no-plan.json"], &[]);
+    let meetings = Place::with_example("meeting-notes");
+    told("show-refused", &meetings, &["attacks/path-from-a-file.json", "--input", "report=a.md"], &[]);
+    told("show-halted", &meetings, &["attacks/key-by-link.json", "--input", "report=a.md"], &[]);
 }
 
 /// The plan of POLICY.md's example: no rule refuses it, and a person has to be asked.

@@ -1,39 +1,27 @@
 //! Big values: in the log as digests, their bytes beside it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fs, io};
 
+use claw_policy::recorded::{from_record, to_record};
 use serde_json::Value;
 
+use crate::disk::{Disk, make_folders, put_synced};
 use crate::error::RecordError;
 use crate::event::Stored;
 
 /// The most bytes of a value that stand in the log itself.
 const INLINE_BYTES_MAX: usize = 64 << 10;
 
-/// Makes integers beyond 2^53 strings: canonical JSON writes every number as a double, and would change them.
-fn exact(value: &mut Value) {
-    match value {
-        Value::Number(number) if !number.is_f64() => {
-            let magnitude = number.as_i64().map_or(u64::MAX, i64::unsigned_abs);
-            if magnitude > claw_policy::types::EXACT_INTEGER_MAX {
-                *value = Value::String(number.to_string());
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(exact),
-        Value::Object(fields) => fields.values_mut().for_each(exact),
-        _ => {}
-    }
-}
-
 /// The most bytes of a blob.
-pub(crate) const BLOB_BYTES_MAX: u64 = 1 << 30;
+const BLOB_BYTES_MAX: u64 = 1 << 30;
 
 /// The form of a value in an event, and the bytes of its blob where it is one.
 fn form(mut value: Value) -> Result<(Stored, Option<Vec<u8>>), RecordError> {
-    exact(&mut value);
+    to_record(&mut value);
     let bytes = serde_json::to_vec(&value).map_err(RecordError::Encoding)?;
     if bytes.len() <= INLINE_BYTES_MAX {
         return Ok((Stored::Inline(value), None));
@@ -52,11 +40,16 @@ pub fn stored(value: Value) -> Result<Stored, RecordError> {
 /// The value that the record in `record` stores as `stored`.
 ///
 /// # Errors
-/// A blob that cannot be read, or is no JSON.
-pub fn stored_value(record: &Path, stored: &Stored) -> io::Result<Value> {
+/// A blob that cannot be read, or is no JSON, in words.
+pub fn stored_value(record: &Path, stored: &Stored) -> Result<Value, String> {
     match stored {
         Stored::Inline(value) => Ok(value.clone()),
-        Stored::Blob(digest) => Ok(serde_json::from_slice(&blob(record, digest)?)?),
+        Stored::Blob(digest) => {
+            let bytes = blob(record, digest).map_err(|error| error.to_string())?;
+            let mut value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+            from_record(&mut value);
+            Ok(value)
+        }
     }
 }
 
@@ -65,7 +58,7 @@ pub fn stored_value(record: &Path, stored: &Stored) -> io::Result<Value> {
 /// # Errors
 /// When it cannot be read, or is not what its name says.
 pub fn blob(record: &Path, digest: &str) -> io::Result<Vec<u8>> {
-    let path = Blobs::in_record(record).path(digest);
+    let path = blob_path(record, digest);
     // Looked at before it is opened: opening a FIFO would wait for its other end.
     let metadata = fs::symlink_metadata(&path)?;
     if !metadata.is_file() || metadata.len() > BLOB_BYTES_MAX {
@@ -82,12 +75,18 @@ pub fn blob(record: &Path, digest: &str) -> io::Result<Vec<u8>> {
 /// The folder `blobs/sha256` of a record.
 #[derive(Debug)]
 pub(crate) struct Blobs {
+    disk: Arc<dyn Disk>,
     folder: PathBuf,
+    /// Those that no event refers to yet: one may not fit into the log, or a blob not onto the disk.
+    loose: RefCell<BTreeSet<String>>,
 }
 
 impl Blobs {
-    pub(crate) fn in_record(record: &Path) -> Self {
-        Self { folder: record.join("blobs").join("sha256") }
+    /// Makes the folder.
+    pub(crate) fn create(disk: Arc<dyn Disk>, record: &Path) -> Result<Self, RecordError> {
+        let folder = blob_folder(record);
+        make_folders(&*disk, &folder).map_err(RecordError::Write)?;
+        Ok(Self { disk, folder, loose: RefCell::default() })
     }
 
     /// Stores a value: in the log where it is small, else as a blob that is on disk when this returns.
@@ -97,23 +96,70 @@ impl Blobs {
         Ok(stored)
     }
 
-    /// Where the blob with `digest` is.
-    pub(crate) fn path(&self, digest: &str) -> PathBuf {
-        self.folder.join(digest.trim_start_matches("sha256:"))
-    }
-
-    /// Writes bytes under their digest.
+    /// Writes bytes under their digest. They are on disk when this returns, and under no name until they are.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<String, RecordError> {
         let digest = claw_policy::digest(bytes);
-        let path = self.path(&digest);
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(RecordError::Write)?;
-        let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(digest),
-            Err(error) => return Err(RecordError::Write(error)),
+        let written = if self.folder.join(name(&digest)).exists() {
+            self.disk.sync_folder(&self.folder)
+        } else {
+            self.loose.borrow_mut().insert(digest.clone());
+            put_synced(&*self.disk, &self.folder, name(&digest), bytes)
         };
-        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(RecordError::Write)?;
-        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(RecordError::Write)?;
+        written.map_err(RecordError::Write)?;
         Ok(digest)
+    }
+
+    /// Takes note that an event refers to these.
+    pub(crate) fn refer<'d>(&self, digests: impl Iterator<Item = &'d str>) {
+        let mut loose = self.loose.borrow_mut();
+        if !loose.is_empty() {
+            digests.for_each(|digest| _ = loose.remove(digest));
+        }
+    }
+
+    /// Takes away what no event refers to: the record ends.
+    pub(crate) fn remove_loose(&self) -> Result<(), RecordError> {
+        for digest in self.loose.take() {
+            match self.disk.remove(&self.folder.join(name(&digest))) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed.map_err(RecordError::Write)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The folder of a record's blobs.
+pub(crate) fn blob_folder(record: &Path) -> PathBuf {
+    record.join("blobs").join("sha256")
+}
+
+/// Where a record has the blob with `digest`.
+pub(crate) fn blob_path(record: &Path, digest: &str) -> PathBuf {
+    blob_folder(record).join(name(digest))
+}
+
+/// The name of a blob's file.
+fn name(digest: &str) -> &str {
+    digest.trim_start_matches("sha256:")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crashes::{ALL, folder};
+    use crate::faulty::{Fault, Faulty};
+
+    #[test]
+    fn a_blob_whose_name_was_not_synced_is_synced_when_it_is_stored_again() {
+        let record = folder();
+        // Two folders are made and synced; the blob is made, written, synced and renamed. Its folder is synced ninth.
+        let disk = Arc::new(Faulty::with(Fault::Io, 8));
+        let blobs = Blobs::create(Arc::clone(&disk) as Arc<dyn Disk>, record.path()).unwrap();
+        assert!(blobs.write(b"bytes").is_err());
+        let digest = blobs.write(b"bytes").unwrap();
+        let left = folder();
+        disk.left(disk.done(), record.path(), left.path(), &mut { ALL });
+        assert_eq!(blob(left.path(), &digest).unwrap(), b"bytes");
     }
 }

@@ -115,6 +115,11 @@ impl Checkpoint {
         Self { origin: origin.to_owned(), size: tree.size(), root: tree.root() }
     }
 
+    /// Whether it is of a log whose lines hash to `tree`.
+    pub(crate) fn is_of(&self, tree: &Tree) -> bool {
+        self.size == tree.size() && self.root == tree.root()
+    }
+
     /// The signed note.
     pub fn sign(&self, key: &Key) -> String {
         let text = self.text();

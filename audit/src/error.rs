@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::checkpoint::CheckpointError;
 use crate::secret::SecretError;
+use crate::verify::Fault;
 
 /// The record cannot be written: the run stops, since nothing happens unrecorded.
 #[derive(Debug, thiserror::Error)]
@@ -24,9 +24,9 @@ pub enum RecordError {
     /// The machine's log is not what was signed.
     #[error("the machine's log `{}` is not what was signed: lines of it were changed or taken away", .0.display())]
     Rewritten(PathBuf),
-    /// Its checkpoint is none of ours.
-    #[error("the checkpoint of the machine's log cannot be used: {0}")]
-    Checkpoint(#[from] CheckpointError),
+    /// A line of it, or its checkpoint, is none of ours.
+    #[error("the machine's log cannot be used: {0}")]
+    Machine(#[source] Fault),
     /// The key that signs cannot be used.
     #[error(transparent)]
     Key(#[from] SecretError),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use claw_policy::recorded::from_record;
 use claw_policy::types::EXACT_INTEGER_MAX;
 use claw_policy::{Catalogue, Label, Narrowing};
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,8 @@ pub enum Event {
         run: String,
         /// Unix time in milliseconds.
         time: u64,
+        /// The checkpoint of the machine's log once it had opened this run, signed.
+        machine: String,
         /// The policy's text.
         policy: Stored,
         /// What it is narrowed to.
@@ -103,6 +106,9 @@ pub enum Event {
         status: Status,
         /// Unix time in milliseconds.
         time: u64,
+        /// Where the run was cut off and the next start sealed it: the bytes of a torn last line, which are not here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cut: Option<u64>,
     },
 }
 
@@ -158,9 +164,16 @@ fn bound_counts(value: &mut Value) {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Stored {
     /// The value itself.
-    Inline(Value),
+    Inline(#[serde(deserialize_with = "as_it_was")] Value),
     /// `sha256:` and the digest of its JSON, which is a file in `blobs/sha256`.
     Blob(String),
+}
+
+/// Reads a value back as the one that was put there, though canonical JSON writes it in another way.
+fn as_it_was<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    let mut value = Value::deserialize(deserializer)?;
+    from_record(&mut value);
+    Ok(value)
 }
 
 /// An input that is bound.
@@ -313,7 +326,7 @@ pub enum Status {
     Failed,
     /// A rule stopped it while it ran.
     Halted,
-    /// Its user stopped it.
+    /// Its user stopped it, or it was cut off.
     Interrupted,
 }
 

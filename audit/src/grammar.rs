@@ -11,6 +11,8 @@ pub(crate) struct Grammar {
     state: State,
     /// The steps that have started.
     started: BTreeSet<String>,
+    /// The step that was never said to have ended, once something else came.
+    unknown: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +36,7 @@ enum State {
 impl Grammar {
     /// Of the record of the run `run`.
     pub(crate) fn of(run: &str) -> Self {
-        Self { run: run.to_owned(), state: State::New, started: BTreeSet::new() }
+        Self { run: run.to_owned(), state: State::New, started: BTreeSet::new(), unknown: None }
     }
 
     /// How it was sealed.
@@ -45,12 +47,23 @@ impl Grammar {
         }
     }
 
+    /// The step whose intent is here, and whose outcome is not, so far.
+    pub(crate) fn unknown(&self) -> Option<&str> {
+        match &self.state {
+            State::Step(open) => Some(open),
+            _ => self.unknown.as_deref(),
+        }
+    }
+
     /// Takes the next event.
     ///
     /// # Errors
     /// One that cannot come now.
     pub(crate) fn next(&mut self, event: &Event) -> Result<(), String> {
         let state = std::mem::replace(&mut self.state, State::Between);
+        if let (State::Step(open), Event::Halt(_) | Event::Seal { .. }) = (&state, event) {
+            self.unknown = Some(open.clone());
+        }
         self.state = match (state, event) {
             (State::New, Event::Open { run, .. }) if *run == self.run => State::Between,
             (State::New, Event::Open { run, .. }) => return Err(format!("it is the record of another run, `{run}`")),
@@ -67,7 +80,12 @@ impl Grammar {
             (State::Step(open), Event::Done { step, .. }) if *step == open => State::Accepted,
             (State::Step(open), Event::Failed { step, .. }) if *step == open => State::Stopped,
             (State::Accepted | State::Stopped | State::Step(_), Event::Halt(_)) => State::Stopped,
-            (State::Between | State::Accepted | State::Stopped, Event::Seal { status, .. }) => State::Sealed(*status),
+            (State::Between | State::Accepted | State::Stopped, Event::Seal { status, cut: None, .. }) => {
+                State::Sealed(*status)
+            }
+            // A run can be cut off anywhere, but after its end.
+            (State::Sealed(_), Event::Seal { .. }) => return Err("it is sealed twice".to_owned()),
+            (_, Event::Seal { status: Status::Interrupted, cut: Some(_), .. }) => State::Sealed(Status::Interrupted),
             (state, event) => return Err(format!("a line `{}` cannot come {}", event.name(), state.now())),
         };
         Ok(())

@@ -3,24 +3,43 @@
 mod blobs;
 mod canonical;
 pub mod checkpoint;
+#[cfg(test)]
+mod crashes;
+mod disk;
 mod error;
 mod event;
+#[cfg(test)]
+mod faulty;
 mod grammar;
 mod lines;
 mod list;
 mod log;
+#[cfg(test)]
+mod losses;
 mod machine;
 pub mod merkle;
+mod plans;
+mod policies;
+mod prune;
+mod reading;
 mod recheck;
 mod record;
+mod recover;
 pub mod secret;
+mod trial;
 mod verify;
+mod what_if;
 
 pub use blobs::{blob, stored, stored_value};
 pub use error::RecordError;
 pub use event::{Call, Event, FailureReason, Halt, Host, Input, Status, StepLabel, Stored, Usage, Verdict, Violation};
-pub use list::{Summary, list};
+pub use list::{Filter, Summary, is_record, list};
 pub use machine::{Machine, MachineEvent};
-pub use recheck::{plan_text, recheck, reopen, seed, verdict_of};
+pub use plans::plan_text;
+pub use policies::{Policies, reopen, seed};
+pub use prune::{Pruned, prune};
+pub use recheck::{recheck, verdict_of};
 pub use record::Record;
+pub use recover::{CutOff, recover};
 pub use verify::{Fault, Verified, VerifiedMachine, verify, verify_machine};
+pub use what_if::{Decided, Other, StepWhatIf, WhatIf, what_if};

@@ -1,87 +1,222 @@
-//! The verdict again, from the record alone: its policy, its catalogue, its inputs, its plan.
+//! Everything that the policy engine decided in a run, again, from its record alone: verdicts, labels, resolved arguments, and
+//! the halts before a step started.
 
-use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use claw_policy::{Document, Given, Plan, Policy, Refusal, Session, ValidatedPlan};
+use claw_policy::printable::printable;
+use claw_policy::recorded::to_record;
+use claw_policy::{Execution, Plan, Policy, Refusal, Session, ValidatedPlan};
+use serde::Serialize;
 use serde_json::Value;
 
-use crate::blobs::{blob, stored_value};
-use crate::event::{Event, StepLabel, Stored, Verdict, Violation};
+use crate::blobs::stored_value;
+use crate::canonical;
+use crate::event::{Event, Halt, StepLabel, Stored, Verdict, Violation};
 use crate::log::LOG;
+use crate::plans::{End, RecordedPlan, RecordedStep, RecordedVerdict, plans};
+use crate::policies::Policies;
 use crate::verify::{Fault, fault};
 
-/// Decides again on the first plan of the record in `folder`, whose events are `events`; one session has one plan so far.
+/// The most characters of one side that a difference shows.
+const SHOWN_MAX: usize = 300;
+
+/// Decides again on every plan of the record in `folder`, whose events are `events`, in a session that grows by what is
+/// recorded: outputs, failures, what each step used.
+///
+/// What ran is not run again: why a step failed, and a halt of a step that had started, stand as they are recorded.
 ///
 /// # Errors
-/// A verdict, a violation or a label that is another one now.
+/// The first event that says something else than the policy engine says now, with both sides.
 pub fn recheck(folder: &Path, events: &[Event]) -> Result<(), Fault> {
-    let log = folder.join(LOG);
-    let wrong = |line: usize, what: String| fault(&log, Some(line as u64), what);
-    let (policy, session) = reopen(folder, events).map_err(|what| wrong(1, what))?;
-    let Some(at) = events.iter().position(|event| matches!(event, Event::Plan { .. })) else { return Ok(()) };
-    let (Some(Event::Plan { text, base64 }), Some(Event::Verdict { verdict, time, violations, steps })) =
-        (events.get(at), events.get(at + 1))
-    else {
-        // It was cut off before there was a verdict.
-        return Ok(());
-    };
-    let plan = plan_text(folder, text, *base64).map_err(|what| wrong(at + 1, what))?;
-    let now = SystemTime::UNIX_EPOCH + Duration::from_millis(*time);
-    let again = Plan::parse(&plan, &policy.limits).and_then(|plan| policy.check(&session, plan, now));
-    let (decided, found, labels) = verdict_of(&again);
-    if decided != *verdict || found != *violations || labels != *steps {
-        let rules = |violations: &[Violation]| {
-            violations.iter().map(|violation| format!("{} at {}", violation.rule, violation.at)).collect::<Vec<_>>()
-        };
-        let what = format!(
-            "the plan of line {} is {decided:?} {:?} by the policy of line 1, and this says {verdict:?} {:?}",
-            at + 1,
-            rules(&found),
-            rules(violations)
-        );
-        return Err(wrong(at + 2, what));
+    Policies::default().recheck(folder, events)
+}
+
+impl Policies {
+    /// [`recheck`], with policies that are loaded once.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn recheck(&mut self, folder: &Path, events: &[Event]) -> Result<(), Fault> {
+        if !matches!(events.first(), Some(Event::Open { .. })) {
+            // It was cut off before it opened.
+            return Ok(());
+        }
+        let opened = self.reopen(folder, events);
+        let (policy, mut session) = opened.map_err(|what| fault(&folder.join(LOG), Some(1), what))?;
+        let again = Again { folder, policy };
+        again.inputs(events, &session)?;
+        for plan in plans(folder, events)? {
+            session = again.plan(&plan, session)?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
-/// What a run began with: its policy, with its catalogue, and a session with its inputs.
-///
-/// # Errors
-/// What of it does not load, in words.
-pub fn reopen(folder: &Path, events: &[Event]) -> Result<(Arc<Policy>, Session), String> {
-    let Some(Event::Open { policy, narrowing, catalogue, inputs, .. }) = events.first() else {
-        return Err("it does not open".to_owned());
-    };
-    let document = Document::parse(&text(folder, policy)?).map_err(|error| error.to_string())?;
-    let policy = Policy::load(&document, catalogue).map_err(|errors| {
-        errors.first().map_or_else(String::new, |error| format!("its policy does not load: {error}"))
-    })?;
-    let policy =
-        if narrowing.is_none() { policy } else { policy.narrow(narrowing).map_err(|refusal| refusal.to_string())? };
-    let given = inputs.iter().map(|(name, input)| {
-        let from_file = input.label.origin.iter().any(|origin| origin.as_str() == "file");
-        Ok((name.clone(), Given { text: text(folder, &input.value)?, from_file }))
-    });
-    let given = given.collect::<Result<BTreeMap<_, _>, String>>()?;
-    let session = Session::open(&policy, given).map_err(|violations| {
-        violations.first().map_or_else(String::new, |violation| format!("its inputs do not fit: {}", violation.message))
-    })?;
-    Ok((Arc::new(policy), session))
+struct Again<'r> {
+    folder: &'r Path,
+    policy: Arc<Policy>,
 }
 
-/// What all randomness of the run came from.
-///
-/// # Errors
-/// A seed that is not in the record, in words.
-pub fn seed(folder: &Path, events: &[Event]) -> Result<[u8; 32], String> {
-    let Some(Event::Open { seed, .. }) = events.first() else { return Err("it does not open".to_owned()) };
-    let bytes = blob(folder, seed).map_err(|error| format!("its seed cannot be read: {error}"))?;
-    bytes.try_into().map_err(|_| "its seed is none".to_owned())
+impl Again<'_> {
+    fn inputs(&self, events: &[Event], session: &Session) -> Result<(), Fault> {
+        let Some(Event::Open { inputs, .. }) = events.first() else { return Ok(()) };
+        for (name, bound) in session.inputs() {
+            let Some(recorded) = inputs.get(name.as_str()) else { continue };
+            self.same(1, &format!("the input `{name}`"), &self.value(1, &recorded.value)?, &bound.value)?;
+            self.same(1, &format!("the label of the input `{name}`"), &recorded.label, &bound.label)?;
+        }
+        Ok(())
+    }
+
+    /// Decides on one plan, and gives back the session, grown by what came of it.
+    fn plan(&self, plan: &RecordedPlan<'_>, session: Session) -> Result<Session, Fault> {
+        // It was cut off before there was a verdict.
+        let Some(verdict) = &plan.verdict else { return Ok(session) };
+        let again = Plan::parse(&plan.text, &self.policy.limits)
+            .and_then(|plan| self.policy.check(&session, plan, verdict.time));
+        self.verdict(verdict, &again)?;
+        let Ok(validated) = again else {
+            let starts = plan.steps.first().map(|step| step.line);
+            return match starts.or(plan.halt.map(|(line, _)| line)) {
+                Some(line) => Err(self.wrong(line, "the plan was not accepted, and something of it runs".to_owned())),
+                None => Ok(session),
+            };
+        };
+        let mut execution =
+            Execution::start(validated, session).map_err(|refusal| self.wrong(plan.line, refusal.to_string()))?;
+        for step in &plan.steps {
+            self.step(step, &mut execution)?;
+        }
+        self.halt(plan, &mut execution)?;
+        Ok(execution.finish().0)
+    }
+
+    fn verdict(&self, recorded: &RecordedVerdict<'_>, again: &Result<ValidatedPlan, Refusal>) -> Result<(), Fault> {
+        let (verdict, violations, steps) = verdict_of(again);
+        self.same(recorded.line, "the verdict", &recorded.verdict, &verdict)?;
+        self.same_list(recorded.line, "violation", recorded.violations, &violations)?;
+        self.same_list(recorded.line, "step", recorded.steps, &steps)
+    }
+
+    fn step(&self, recorded: &RecordedStep<'_>, execution: &mut Execution) -> Result<(), Fault> {
+        let line = recorded.line;
+        let ready = match execution.next_step() {
+            Some(Ok(ready)) => ready,
+            Some(Err(refusal)) => {
+                let what = format!("the step `{}` starts here, and by the policy it halts: {refusal}", recorded.id);
+                return Err(self.wrong(line, what));
+            }
+            None => {
+                let what = format!("the step `{}` starts here, and the plan has no more steps", recorded.id);
+                return Err(self.wrong(line, what));
+            }
+        };
+        let capability = self.policy.capabilities.get(&ready.capability);
+        let grants = capability.map(|capability| capability.grants.as_slice()).unwrap_or_default();
+        let has_effects = capability.is_some_and(|capability| capability.has_effects(&self.policy.grants));
+        self.same(line, "the step", recorded.id, ready.id.as_str())?;
+        self.same(line, "its capability", recorded.capability, ready.capability.as_str())?;
+        self.same(line, "what it is given", &self.value(line, recorded.arguments)?, &ready.given)?;
+        self.same(line, "its label", recorded.label, &ready.label)?;
+        self.same(line, "its grants", recorded.grants, grants)?;
+        match &recorded.end {
+            Some((line, End::Done { output, label, usage })) => {
+                self.same(*line, "the output's label", *label, &ready.label)?;
+                let output = self.value(*line, output)?;
+                let taken = execution.recorded(&ready, output, usage.written, usage.files);
+                taken
+                    .map(drop)
+                    .map_err(|why| self.wrong(*line, format!("the step is done, and by the policy it is not: {why}")))
+            }
+            Some((_, End::Failed { usage })) => {
+                let (mut written, mut files) = (usage.written, usage.files);
+                if usage.fuel == 0 && has_effects {
+                    // Its worker did not live to tell, so all that it was allowed counts.
+                    (written, files) = execution.budgets_left();
+                }
+                execution.failed(&ready, written, files);
+                Ok(())
+            }
+            None => {
+                execution.failed(&ready, 0, 0);
+                Ok(())
+            }
+        }
+    }
+
+    fn halt(&self, plan: &RecordedPlan<'_>, execution: &mut Execution) -> Result<(), Fault> {
+        let Some((line, recorded)) = plan.decided_halt() else { return Ok(()) };
+        match execution.next_step() {
+            Some(Err(refusal)) => {
+                let violations: Vec<Violation> = refusal.violations().iter().map(Into::into).collect();
+                let Halt { step, violations: found } = recorded;
+                let first = violations.first().and_then(|violation| violation.step.as_ref());
+                self.same(line, "the step", &step.as_ref(), &first)?;
+                self.same_list(line, "violation", found, &violations)
+            }
+            Some(Ok(ready)) => {
+                Err(self.wrong(line, format!("the plan halts here, and by the policy `{}` starts", ready.id)))
+            }
+            None => Err(self.wrong(line, "the plan halts here, and by the policy it is done".to_owned())),
+        }
+    }
+
+    fn value(&self, line: u64, stored: &Stored) -> Result<Value, Fault> {
+        stored_value(self.folder, stored).map_err(|what| self.wrong(line, what))
+    }
+
+    /// Compares two lists, and tells the first place where they differ.
+    fn same_list<A: Serialize, B: Serialize>(
+        &self,
+        line: u64,
+        what: &str,
+        recorded: &[A],
+        again: &[B],
+    ) -> Result<(), Fault> {
+        for index in 0..recorded.len().max(again.len()) {
+            self.same(line, &format!("{what} {}", index + 1), &recorded.get(index), &again.get(index))?;
+        }
+        Ok(())
+    }
+
+    fn same<A, B>(&self, line: u64, what: &str, recorded: &A, again: &B) -> Result<(), Fault>
+    where
+        A: Serialize + ?Sized,
+        B: Serialize + ?Sized,
+    {
+        let (recorded, again) = (self.canonical(line, recorded)?, self.canonical(line, again)?);
+        if recorded == again {
+            return Ok(());
+        }
+        Err(self.wrong(line, format!("{what} is {}, and by the policy it is {}", shown(&recorded), shown(&again))))
+    }
+
+    /// As it stands on record, where there is one form for one value: `1` and `1.0` are no difference.
+    fn canonical(&self, line: u64, side: &(impl Serialize + ?Sized)) -> Result<String, Fault> {
+        let mut form = Vec::new();
+        let written = serde_json::to_value(side).and_then(|mut value| {
+            to_record(&mut value);
+            canonical::write(&value, &mut form)
+        });
+        written.map_err(|error| self.wrong(line, error.to_string()))?;
+        Ok(String::from_utf8_lossy(&form).into_owned())
+    }
+
+    fn wrong(&self, line: u64, what: String) -> Fault {
+        fault(&self.folder.join(LOG), Some(line), what)
+    }
+}
+
+/// A side of a difference, or as much of it as a person reads.
+fn shown(side: &str) -> String {
+    let text = printable(side);
+    let mut shown: String = text.chars().take(SHOWN_MAX).collect();
+    if shown.len() < text.len() {
+        let _infallible = write!(shown, "… ({} bytes)", text.len());
+    }
+    shown
 }
 
 /// A verdict in the form that it has in a record.
@@ -100,21 +235,5 @@ pub fn verdict_of(decided: &Result<ValidatedPlan, Refusal>) -> (Verdict, Vec<Vio
             let violations = refusal.violations().iter().map(Into::into).collect();
             (if asks { Verdict::NeedsApproval } else { Verdict::Refused }, violations, Vec::new())
         }
-    }
-}
-
-/// The text of a plan that the record in `folder` has as `stored`; in base64 where it is not UTF-8.
-///
-/// # Errors
-/// A blob that cannot be read, in words.
-pub fn plan_text(folder: &Path, stored: &Stored, base64: bool) -> Result<Vec<u8>, String> {
-    let text = text(folder, stored)?.into_bytes();
-    if base64 { STANDARD.decode(text).map_err(|error| error.to_string()) } else { Ok(text) }
-}
-
-fn text(folder: &Path, stored: &Stored) -> Result<String, String> {
-    match stored_value(folder, stored).map_err(|error| error.to_string())? {
-        Value::String(text) => Ok(text),
-        other => Ok(other.to_string()),
     }
 }

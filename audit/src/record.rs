@@ -1,17 +1,18 @@
 //! The record of one run: a folder with its log, written in order, synced before effects.
 
-use std::fs;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::blobs::Blobs;
 use crate::checkpoint::{Checkpoint, run_origin};
+use crate::disk::{make_folders, put_synced};
 use crate::error::RecordError;
 use crate::event::{Event, Status, Stored};
-use crate::log::{CHECKPOINT, Log, replace};
+use crate::log::{CHECKPOINT, Log};
 use crate::machine::{Machine, MachineEvent};
+use crate::verify::digests;
 
 /// A run's record, open for its run alone.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Record {
     bytes_max: u64,
     /// Whether there is a checkpoint of what came before the first effect.
     signed: bool,
+    /// The machine's log once it had opened this run.
+    opened: String,
 }
 
 impl Record {
@@ -35,14 +38,21 @@ impl Record {
     /// # Errors
     /// When the folder is there already, or cannot be made.
     pub fn create(machine: Machine, runs: &Path, run: &str, bytes_max: u64, time: u64) -> Result<Self, RecordError> {
-        let folder = runs.join(run);
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(runs).map_err(RecordError::Write)?;
-        fs::DirBuilder::new().mode(0o700).create(&folder).map_err(RecordError::Write)?;
-        let log = Log::create(&folder).map_err(RecordError::Write)?;
+        let (folder, disk) = (runs.join(run), Arc::clone(machine.disk()));
+        make_folders(&*disk, runs).map_err(RecordError::Write)?;
+        disk.make_folder(&folder).map_err(RecordError::Write)?;
+        let log = Log::create(Arc::clone(&disk), &folder).map_err(RecordError::Write)?;
         log.file().try_lock().map_err(|_| RecordError::Locked)?;
-        machine.note(&MachineEvent::Opened { run: run.to_owned(), time })?;
-        let blobs = Blobs::in_record(&folder);
-        Ok(Self { run: run.to_owned(), machine, log, blobs, bytes_max, signed: false })
+        let blobs = Blobs::create(Arc::clone(&disk), &folder)?;
+        // All of it is on disk before the machine's log says that it is there; what is in `folder` was synced for the blobs.
+        disk.sync_folder(runs).map_err(RecordError::Write)?;
+        let opened = machine.note(&MachineEvent::Opened { run: run.to_owned(), time })?;
+        Ok(Self { run: run.to_owned(), machine, log, blobs, bytes_max, signed: false, opened })
+    }
+
+    /// The checkpoint of the machine's log once it had opened this run: the event that opens the record holds it.
+    pub fn opened(&self) -> &str {
+        &self.opened
     }
 
     /// Its folder.
@@ -76,7 +86,10 @@ impl Record {
         let bounded = matches!(event, Event::Call(_) | Event::Step { .. });
         let most = if bounded { self.bytes_max.saturating_sub(self.log.bytes()) } else { u64::MAX };
         match self.log.append(&event_json, most).map_err(RecordError::Encoding)? {
-            true => Ok(()),
+            true => {
+                self.blobs.refer(digests(event));
+                Ok(())
+            }
             false => Err(RecordError::Full(self.bytes_max)),
         }
     }
@@ -106,7 +119,8 @@ impl Record {
     /// # Errors
     /// When it cannot be written or synced.
     pub fn seal(mut self, status: Status, time: u64) -> Result<PathBuf, RecordError> {
-        self.append(&Event::Seal { status, time })?;
+        self.blobs.remove_loose()?;
+        self.append(&Event::Seal { status, time, cut: None })?;
         self.log.sync().map_err(RecordError::Write)?;
         let checkpoint = self.sign()?;
         self.machine.note(&MachineEvent::Sealed { run: self.run, status, checkpoint, time })?;
@@ -115,7 +129,8 @@ impl Record {
 
     fn sign(&mut self) -> Result<String, RecordError> {
         let checkpoint = Checkpoint::of(&run_origin(&self.run), self.log.tree()).sign(self.machine.key());
-        replace(self.log.folder(), CHECKPOINT, &checkpoint).map_err(RecordError::Write)?;
+        put_synced(self.log.disk(), self.log.folder(), CHECKPOINT, checkpoint.as_bytes())
+            .map_err(RecordError::Write)?;
         self.signed = true;
         Ok(checkpoint)
     }
@@ -123,7 +138,7 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
+    use std::fs::{self, File};
 
     use claw_policy::types::EXACT_INTEGER_MAX;
 
@@ -180,6 +195,34 @@ mod tests {
         record.append(&plan(&"x".repeat(200))).unwrap();
         record.seal(Status::Halted, 0).unwrap();
         assert_eq!(fs::read_to_string(runs.path().join("a").join(LOG)).unwrap().lines().count(), 2);
+    }
+
+    #[test]
+    fn a_blob_that_no_event_refers_to_is_gone_once_the_record_is_sealed() {
+        let runs = tempfile::tempdir().unwrap();
+        let mut record = record(runs.path(), 1_000).unwrap();
+        let step = |arguments| Event::Step {
+            step: "a".repeat(2_000),
+            capability: String::new(),
+            arguments,
+            label: Default::default(),
+            grants: Vec::new(),
+            clock: 0,
+        };
+        let kept = record.store(Value::from("k".repeat(70_000))).unwrap();
+        record.append(&Event::Plan { text: kept.clone(), base64: false }).unwrap();
+        for value in ["k", "x"] {
+            let arguments = record.store(Value::from(value.repeat(70_000))).unwrap();
+            assert!(matches!(record.append(&step(arguments)), Err(RecordError::Full(1_000))));
+        }
+        let blobs = record.folder().join("blobs/sha256");
+        assert_eq!(fs::read_dir(&blobs).unwrap().count(), 2);
+        record.seal(Status::Halted, 0).unwrap();
+        let left: Vec<String> = fs::read_dir(&blobs)
+            .unwrap()
+            .map(|blob| format!("sha256:{}", blob.unwrap().file_name().into_string().unwrap()))
+            .collect();
+        assert_eq!(kept, Stored::Blob(left.concat()));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Secrets of 32 random bytes in files of their own, made on first use, that nobody else can read.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+
+use crate::disk::{Disk, System, write_all};
 
 /// Bytes of a secret.
 pub const SECRET_BYTES: usize = 32;
@@ -32,9 +34,14 @@ pub enum SecretError {
 /// # Errors
 /// When it cannot be made or read, is not this user's alone, or is no secret.
 pub fn secret(path: &Path) -> Result<[u8; SECRET_BYTES], SecretError> {
+    secret_on(&System, path)
+}
+
+/// The same, on a disk of the caller's.
+pub(crate) fn secret_on(disk: &dyn Disk, path: &Path) -> Result<[u8; SECRET_BYTES], SecretError> {
     let failed = |source| SecretError::Io { path: path.to_owned(), source };
     if !path.exists() {
-        make(path).map_err(failed)?;
+        make(disk, path).map_err(failed)?;
     }
     let mut file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
@@ -49,18 +56,20 @@ pub fn secret(path: &Path) -> Result<[u8; SECRET_BYTES], SecretError> {
 }
 
 /// Makes a secret whole, under a name of its own, before it gets its name: two first uses at once agree on one.
-fn make(path: &Path) -> io::Result<()> {
+fn make(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     let mut secret = [0; SECRET_BYTES];
     getrandom::fill(&mut secret).map_err(io::Error::other)?;
     let temporary = temporary(path)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-    let written = file.write_all(&secret).and_then(|()| file.sync_all());
-    let linked = written.and_then(|()| match fs::hard_link(&temporary, path) {
+    let file = disk.create(&temporary)?;
+    let written = write_all(disk, &file, &secret).and_then(|()| disk.sync(&file));
+    let linked = written.and_then(|()| match disk.link(&temporary, path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other,
     });
-    fs::remove_file(&temporary)?;
-    linked
+    disk.remove(&temporary)?;
+    linked?;
+    // What is signed with it could not be verified without it.
+    disk.sync_folder(path.parent().unwrap_or(Path::new(".")))
 }
 
 /// A name beside `path` that nobody else uses.
@@ -75,6 +84,7 @@ pub fn temporary(path: &Path) -> io::Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;

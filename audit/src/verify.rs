@@ -2,24 +2,18 @@
 //! machine's log. It needs the record and the public key, and nothing of what ran.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use crate::canonical;
+use crate::blobs::{blob, blob_folder, blob_path};
 use crate::checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint, MACHINE_ORIGIN, PublicKey, run_origin};
 use crate::event::{Event, Status, Stored};
 use crate::grammar::Grammar;
-use crate::lines::Lines;
 use crate::log::{CHECKPOINT, LOG};
 use crate::machine::MachineEvent;
-use crate::merkle::Tree;
-
-/// The most bytes of one line: an opening line holds a policy and its catalogue.
-const LINE_BYTES_MAX: u64 = 64 << 20;
-/// The most bytes of a blob.
-const BLOB_BYTES_MAX: u64 = 1 << 30;
-
+use crate::merkle::{Hash, Tree};
+use crate::reading::{Read, open, read};
 /// The first thing that is wrong.
 #[derive(Debug, thiserror::Error)]
 #[error("{}{}: {what}", .file.display(), .line.map(|line| format!(":{line}")).unwrap_or_default())]
@@ -39,12 +33,16 @@ pub struct Verified {
     pub folder: PathBuf,
     /// Its run.
     pub run: String,
-    /// How it ended; nothing where it was cut off, or goes on.
+    /// How it ended, where it is sealed and that is signed; nothing where it was cut off, or goes on.
     pub status: Option<Status>,
     /// What it says, line by line.
     pub events: Vec<Event>,
+    /// The step whose intent is on record, and whose outcome is not: what it did is not known.
+    pub unknown: Option<String>,
     /// What is not as it should be, and may be: a run that was cut off, lines that were not signed.
     pub notes: Vec<String>,
+    /// What the machine's log was when it had opened this run.
+    opened: Option<Checkpoint>,
 }
 
 /// The machine's log, in which nothing is wrong.
@@ -54,6 +52,10 @@ pub struct VerifiedMachine {
     pub events: Vec<MachineEvent>,
     /// Its last checkpoint.
     pub checkpoint: Option<Checkpoint>,
+    /// What is not as it should be, and may be: a line that was cut off, or not signed yet.
+    pub notes: Vec<String>,
+    /// Its roots, after each line.
+    roots: Vec<Hash>,
 }
 
 /// Verifies the machine's log in `folder`; with `since`, also that it goes on from that checkpoint of it.
@@ -62,135 +64,140 @@ pub struct VerifiedMachine {
 /// The first thing that is wrong.
 pub fn verify_machine(folder: &Path, key: PublicKey, since: Option<&Checkpoint>) -> Result<VerifiedMachine, Fault> {
     let log = folder.join(LOG);
-    // Nobody adds to it meanwhile: lines and checkpoint are of one moment.
-    let held = match File::open(&log) {
+    let file = match open(&log, OpenOptions::new().read(true)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(VerifiedMachine::default()),
         Err(error) => return Err(fault(&log, None, error.to_string())),
     };
-    held.lock_shared().map_err(|error| fault(&log, None, error.to_string()))?;
-    let (mut events, mut passed) = (Vec::new(), Vec::new());
-    let signed = signed(folder, MACHINE_ORIGIN, key)?;
-    let wanted: Vec<&Checkpoint> = signed.iter().chain(since).collect();
-    let mut note = |tree: &Tree| {
-        let now = Checkpoint::of(MACHINE_ORIGIN, tree);
-        passed.extend(wanted.contains(&&now).then_some(now));
-    };
-    let read = read(&log, &mut note, &mut |event: MachineEvent, _| {
-        events.push(event);
+    // Nobody adds to it meanwhile: lines and checkpoint are of one moment.
+    file.lock_shared().map_err(|error| fault(&log, None, error.to_string()))?;
+    let mut machine = VerifiedMachine { checkpoint: signed(folder, MACHINE_ORIGIN, key)?, ..Default::default() };
+    let read = read(&log, &file, &mut |event: MachineEvent, tree| {
+        machine.events.push(event);
+        machine.roots.push(tree.root());
         Ok(())
     })?;
-    if read.torn {
-        return Err(fault(&log, Some(read.tree.size() + 1), "the last line was cut off"));
-    }
-    if signed.as_ref().is_some_and(|signed| signed.size != read.tree.size() || !passed.contains(signed)) {
+    // Each line is signed before the next one is added.
+    let signed = machine.checkpoint.as_ref().map_or(0, |signed| signed.size);
+    if machine.checkpoint.as_ref().is_some_and(|signed| !machine.passed(signed)) || read.tree.size() > signed + 1 {
         return Err(fault(&log, None, "its lines are not those that its checkpoint signs"));
     }
-    if signed.is_none() && !events.is_empty() {
-        return Err(fault(&folder.join(CHECKPOINT), None, "there is none"));
-    }
-    if since.is_some_and(|since| !passed.contains(since)) {
+    if since.is_some_and(|since| !machine.passed(since)) {
         let what = "it does not go on from the checkpoint that is given: lines before it were changed or taken away";
         return Err(fault(&log, None, what));
     }
-    Ok(VerifiedMachine { events, checkpoint: signed })
+    if read.tree.size() > signed {
+        machine.notes.push("the last line of the machine's log is not signed yet: the next start does it".to_owned());
+    }
+    if read.torn > 0 {
+        machine.notes.push(torn("the last line of the machine's log", read.torn));
+    }
+    Ok(machine)
 }
 
 /// Verifies the record of a run in `folder`, by itself: whether the machine's log has it is
-/// [`in_machine`](Verified::in_machine).
+/// [`in_machine`](Verified::in_machine), which alone tells a run that was cut off from one that was sealed.
 ///
 /// # Errors
 /// The first thing that is wrong.
 pub fn verify(folder: &Path, key: PublicKey) -> Result<Verified, Fault> {
-    let log = folder.join(LOG);
-    let run = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let origin = run_origin(&run);
-    let signed = signed(folder, &origin, key)?;
+    let goes_on = is_held(&folder.join(LOG));
+    let Examined { signed, read, grammar, events, blobs, opened } = examine(folder, key)?;
+    let mut notes = Vec::new();
+    if read.torn > 0 {
+        notes.push(torn("its last line", read.torn));
+    }
+    let unsigned = read.tree.size() - signed.as_ref().map_or(0, |signed| signed.size);
+    match (&signed, unsigned) {
+        (_, 0) => {}
+        (Some(_), unsigned) => notes.push(format!("its last {unsigned} lines were not signed")),
+        (None, _) => notes.push("it was not signed: nothing in it had an effect".to_owned()),
+    }
+    let status = grammar.status().filter(|_| unsigned == 0);
+    if status.is_none() {
+        let why = if goes_on { "the run goes on" } else { "the run was cut off, and the next start seals it" };
+        notes.push(format!("it is not sealed: {why}"));
+    }
+    if let Some(Event::Seal { cut: Some(cut), .. }) = events.last() {
+        let torn = if *cut > 0 { format!(", without {cut} bytes of a torn last line") } else { String::new() };
+        notes.push(format!("the run was cut off, and the next start sealed it{torn}"));
+    }
+    let unknown = grammar.unknown().map(str::to_owned);
+    if let Some(step) = unknown.as_ref().filter(|_| !goes_on) {
+        notes.push(format!("the outcome of the step `{step}` is unknown: its start is on record, and not its end"));
+    }
+    verify_blobs(folder, &blobs)?;
+    for stray in strays(folder, &blobs) {
+        if grammar.status().is_some() {
+            return Err(fault(&stray, None, "nothing in the log refers to it"));
+        }
+        notes.push(format!("nothing in the log refers to the blob `{}`", name_of(&stray)));
+    }
+    let (folder, run) = (folder.to_owned(), name_of(folder));
+    Ok(Verified { folder, run, status, events, unknown, notes, opened })
+}
+
+/// A record as its log and its checkpoint have it.
+pub(crate) struct Examined {
+    pub(crate) signed: Option<Checkpoint>,
+    pub(crate) read: Read,
+    pub(crate) grammar: Grammar,
+    pub(crate) events: Vec<Event>,
+    /// The blobs that its events refer to.
+    pub(crate) blobs: BTreeSet<String>,
+    /// What the machine's log was when it had opened this run.
+    opened: Option<Checkpoint>,
+}
+
+/// Reads a record: what is signed of it is there, each event can come where it comes, and nothing comes after its end.
+pub(crate) fn examine(folder: &Path, key: PublicKey) -> Result<Examined, Fault> {
+    let (log, run) = (folder.join(LOG), name_of(folder));
+    // Before the log, which a run that goes on writes first.
+    let signed = signed(folder, &run_origin(&run), key)?;
+    let file = open(&log, OpenOptions::new().read(true)).map_err(|error| fault(&log, None, error.to_string()))?;
     let (mut grammar, mut events, mut blobs) = (Grammar::of(&run), Vec::new(), BTreeSet::new());
-    let mut reached = false;
-    let mut note = |tree: &Tree| reached |= signed.as_ref() == Some(&Checkpoint::of(&origin, tree));
-    let read = read(&log, &mut note, &mut |event: Event, _| {
+    let (mut reached, mut opened) = (signed.is_none(), None);
+    let read = read(&log, &file, &mut |event: Event, tree| {
         grammar.next(&event)?;
+        if let Event::Open { machine, .. } = &event {
+            let checkpoint = Checkpoint::open(machine, MACHINE_ORIGIN, key);
+            opened = Some(checkpoint.map_err(|error| format!("the checkpoint of the machine's log: {error}"))?);
+        }
+        reached |= signed.as_ref().is_some_and(|signed| signed.is_of(tree));
         blobs.extend(digests(&event).map(str::to_owned));
         events.push(event);
         Ok(())
     })?;
-    let status = grammar.status();
-    let mut notes = Vec::new();
-    if read.torn {
-        if status.is_some() {
-            return Err(fault(&log, Some(read.tree.size() + 1), "there is more after the line that seals it"));
+    let next = Some(read.tree.size() + 1);
+    match (reached, read.torn > 0) {
+        (false, true) => Err(fault(&log, next, "it is no event")),
+        (false, false) => Err(fault(&log, None, "its lines are not those that its checkpoint signs")),
+        (true, true) if grammar.status().is_some() => {
+            Err(fault(&log, next, "there is more after the line that seals it"))
         }
-        notes.push("its last line was cut off".to_owned());
+        (true, _) => Ok(Examined { signed, read, grammar, events, blobs, opened }),
     }
-    match &signed {
-        Some(_) if !reached => return Err(fault(&log, None, "its lines are not those that its checkpoint signs")),
-        Some(signed) if status.is_some() && signed.size != read.tree.size() => {
-            return Err(fault(
-                &log,
-                Some(signed.size + 1),
-                "it is sealed, and this line and those after it are not signed",
-            ));
-        }
-        Some(signed) if signed.size < read.tree.size() => {
-            notes.push(format!("its last {} lines were not signed", read.tree.size() - signed.size));
-        }
-        Some(_) => {}
-        None if status.is_some() => return Err(fault(&folder.join(CHECKPOINT), None, "it is sealed, and not signed")),
-        None => notes.push("it was not signed: nothing in it had an effect".to_owned()),
-    }
-    if status.is_none() {
-        notes.push("it was not sealed: the run was cut off, or goes on".to_owned());
-    }
-    verify_blobs(folder, &blobs)?;
-    Ok(Verified { folder: folder.to_owned(), run, status, events, notes })
+}
+
+/// Whether somebody writes a log.
+fn is_held(log: &Path) -> bool {
+    open(log, OpenOptions::new().read(true)).is_ok_and(|file| file.try_lock_shared().is_err())
+}
+
+fn torn(what: &str, bytes: u64) -> String {
+    format!("{what} was cut off: {bytes} bytes at the end are no event")
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 pub(crate) fn fault(file: &Path, line: Option<u64>, what: impl Into<String>) -> Fault {
     Fault { file: file.to_owned(), line, what: what.into() }
 }
 
-/// What was read of a log.
-struct Read {
-    tree: Tree,
-    torn: bool,
-}
-
-/// Reads a log line by line. Each has to be the one canonical form of an event.
-fn read<E: serde::de::DeserializeOwned + serde::Serialize>(
-    log: &Path,
-    note: &mut dyn FnMut(&Tree),
-    take: &mut dyn FnMut(E, u64) -> Result<(), String>,
-) -> Result<Read, Fault> {
-    let file = File::open(log).map_err(|error| fault(log, None, error.to_string()))?;
-    let (mut lines, mut tree) = (Lines::of(&file, LINE_BYTES_MAX), Tree::default());
-    loop {
-        let number = tree.size() + 1;
-        let wrong = |what: &str| fault(log, Some(number), what);
-        let line = match lines.next_whole() {
-            Ok(Some(line)) => line,
-            Ok(None) => break,
-            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
-                return Err(wrong("it is too long for a line"));
-            }
-            Err(error) => return Err(wrong(&error.to_string())),
-        };
-        let event: E = serde_json::from_slice(line).map_err(|_| wrong("it is no event"))?;
-        let mut form = Vec::new();
-        let again = serde_json::to_value(&event).map_err(|error| wrong(&error.to_string()))?;
-        canonical::write(&again, &mut form).map_err(|error| wrong(&error.to_string()))?;
-        if form != line {
-            return Err(wrong("it is not in its canonical form"));
-        }
-        tree.push(line);
-        note(&tree);
-        take(event, number).map_err(|what| wrong(&what))?;
-    }
-    Ok(Read { torn: !lines.torn().is_empty(), tree })
-}
-
 /// The checkpoint in `folder`, if there is one.
-fn signed(folder: &Path, origin: &str, key: PublicKey) -> Result<Option<Checkpoint>, Fault> {
+pub(crate) fn signed(folder: &Path, origin: &str, key: PublicKey) -> Result<Option<Checkpoint>, Fault> {
     let path = folder.join(CHECKPOINT);
     let mut note = String::new();
     let read = File::open(&path).and_then(|file| file.take(CHECKPOINT_BYTES_MAX).read_to_string(&mut note));
@@ -210,6 +217,9 @@ impl Verified {
         let (log, signed) = (self.folder.join(LOG), self.folder.join(CHECKPOINT));
         if machine.opened().filter(|run| *run == self.run).count() != 1 {
             return Err(fault(&log, None, "the machine's log did not open this run once"));
+        }
+        if self.opened.as_ref().is_some_and(|opened| !machine.has_opened(&self.run, opened)) {
+            return Err(fault(&log, Some(1), "the machine's log was never what this line says that it was"));
         }
         let mut sealed = machine.events.iter().filter_map(|event| match event {
             MachineEvent::Sealed { run, status, checkpoint, .. } if *run == self.run => Some((*status, checkpoint)),
@@ -231,6 +241,35 @@ impl Verified {
 }
 
 impl VerifiedMachine {
+    /// Whether it once was what `checkpoint` says.
+    fn passed(&self, checkpoint: &Checkpoint) -> bool {
+        match usize::try_from(checkpoint.size).ok().and_then(|size| size.checked_sub(1)) {
+            Some(last) => self.roots.get(last) == Some(&checkpoint.root),
+            // Of a log without lines.
+            None => checkpoint.is_of(&Tree::default()),
+        }
+    }
+
+    /// Whether it once was what `checkpoint` says, and the line that it ended with opened `run`.
+    fn has_opened(&self, run: &str, checkpoint: &Checkpoint) -> bool {
+        let last = usize::try_from(checkpoint.size).ok().and_then(|size| self.events.get(size.checked_sub(1)?));
+        self.passed(checkpoint) && matches!(last, Some(MachineEvent::Opened { run: opened, .. }) if opened == run)
+    }
+
+    /// The runs that it sealed, and when: unix time in milliseconds.
+    pub fn sealed(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.events.iter().filter_map(|event| match event {
+            MachineEvent::Sealed { run, time, .. } => Some((run.as_str(), *time)),
+            _ => None,
+        })
+    }
+
+    /// Whether it says that the record of `run`, which it sealed, was taken away.
+    pub fn is_pruned(&self, run: &str) -> bool {
+        let pruned = |event: &MachineEvent| matches!(event, MachineEvent::Pruned { run: pruned, .. } if pruned == run);
+        self.sealed().any(|(sealed, _)| sealed == run) && self.events.iter().any(pruned)
+    }
+
     /// The runs that it opened.
     pub fn opened(&self) -> impl Iterator<Item = &str> {
         self.events.iter().filter_map(|event| match event {
@@ -241,7 +280,7 @@ impl VerifiedMachine {
 }
 
 /// The digests of the blobs that an event refers to.
-fn digests(event: &Event) -> impl Iterator<Item = &str> {
+pub(crate) fn digests(event: &Event) -> impl Iterator<Item = &str> {
     let (mut stored, mut plain): (Vec<&Stored>, Option<&str>) = (Vec::new(), None);
     match event {
         Event::Open { policy, inputs, seed, .. } => {
@@ -262,26 +301,16 @@ fn digests(event: &Event) -> impl Iterator<Item = &str> {
     blobs.chain(plain)
 }
 
-/// Every blob that is referred to is there and is what its name says, and there is no other.
+/// Every blob that is referred to is there and is what its name says.
 fn verify_blobs(folder: &Path, wanted: &BTreeSet<String>) -> Result<(), Fault> {
-    let blobs = folder.join("blobs").join("sha256");
-    for digest in wanted {
-        let path = blobs.join(digest.trim_start_matches("sha256:"));
-        // Looked at before it is opened: opening a FIFO would wait for its other end.
-        let metadata = fs::symlink_metadata(&path).map_err(|error| fault(&path, None, error.to_string()))?;
-        if !metadata.is_file() || metadata.len() > BLOB_BYTES_MAX {
-            return Err(fault(&path, None, "it is no blob"));
-        }
-        let bytes = fs::read(&path).map_err(|error| fault(&path, None, error.to_string()))?;
-        if claw_policy::digest(&bytes) != *digest {
-            return Err(fault(&path, None, "it is not what its name says"));
-        }
-    }
-    for entry in fs::read_dir(&blobs).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !wanted.contains(&format!("sha256:{name}")) {
-            return Err(fault(&entry.path(), None, "nothing in the log refers to it"));
-        }
-    }
-    Ok(())
+    wanted.iter().try_for_each(|digest| {
+        blob(folder, digest).map(drop).map_err(|error| fault(&blob_path(folder, digest), None, error.to_string()))
+    })
+}
+
+/// What is beside the blobs that are wanted: those of an event that was not written before the run was cut off, or somebody's.
+pub(crate) fn strays(folder: &Path, wanted: &BTreeSet<String>) -> Vec<PathBuf> {
+    let entries = fs::read_dir(blob_folder(folder)).into_iter().flatten().flatten();
+    let stray = entries.map(|entry| entry.path()).filter(|path| !wanted.contains(&format!("sha256:{}", name_of(path))));
+    stray.collect()
 }

@@ -180,9 +180,14 @@ pub(crate) fn read_text(path: &Path) -> Result<Option<String>, Error> {
     }
 }
 
+/// Now.
+pub(crate) fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
 /// Now: unix time in milliseconds.
 pub(crate) fn now_ms() -> u64 {
-    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
+    u64::try_from(now().as_millisecond()).unwrap_or(0)
 }
 
 /// A descriptor that can be read once the user interrupts: Ctrl-C, or a request to terminate.

@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use claw_audit::Status;
 use claw_policy::Narrowing;
+
+use crate::moment::Moment;
 
 /// Runs what a language model plans, without trusting the model.
 ///
@@ -50,9 +53,11 @@ pub(crate) enum Command {
     /// Read the records of earlier runs
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Run a recorded run again, with the answers that it got, and say whether all comes out the same
+    /// Try recorded runs again: run one with the answers that it got, or only decide again
     ///
-    /// Nothing real is touched: no granted folder, no clock. Exits with 5 if anything differs.
+    /// Without a flag, a run is run again, and everything has to come out as it did. Nothing real is touched: no granted
+    /// folder, no clock. `--recheck` and `--what-if` run nothing, and take many runs. Exits with 5 if a record does not
+    /// verify or anything differs, and with 3 if `--what-if` would no longer let through what was accepted.
     Replay(ReplayArguments),
     /// Say what on this machine would weaken the sandbox
     Doctor,
@@ -95,10 +100,29 @@ impl PlanArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArguments {
-    /// A run, or the folder of its record
-    pub(crate) run: PathBuf,
+    /// A run, or the folder of its record; where nothing is run, also a folder of records, or all runs if it is left out
+    #[arg(value_name = "RUN|FOLDER")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Run nothing, and decide again by the policy on record: verdicts, labels, resolved arguments, halts
+    #[arg(long, conflicts_with = "what_if")]
+    pub(crate) recheck: bool,
+    /// Run nothing, and say what this policy would have decided
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) what_if: Option<PathBuf>,
+    /// A folder that this policy leaves to be given: `{ bind = "NAME" }`
+    #[arg(long, value_name = "NAME=PATH", value_parser = pair, requires = "what_if")]
+    pub(crate) dir: Vec<(String, String)>,
+    /// Keep these capabilities of it alone; without this and `--task`, each run is narrowed as it was
+    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',', requires = "what_if")]
+    pub(crate) only: Vec<String>,
+    /// Keep what one of its tasks leaves
+    #[arg(long, value_name = "NAME", requires = "what_if")]
+    pub(crate) task: Option<String>,
+    /// Take runs of policies of another name too; one that is named itself is always taken
+    #[arg(long, requires = "what_if")]
+    pub(crate) all_policies: bool,
     /// A component of the run that is no longer here: its file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["recheck", "what_if"])]
     pub(crate) component: Vec<PathBuf>,
     /// The public key, if it is another machine's record: what `audit key` printed there
     #[arg(long, value_name = "KEY")]
@@ -161,7 +185,21 @@ pub(crate) enum CapabilityCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
     /// List the runs that have a record, newest first
-    List,
+    ///
+    /// A run of which too little can be read to tell whether it is wanted is listed. Nothing is verified.
+    List(ListArguments),
+    /// Print what happened in a run: its plan, the verdict, each step and what it did
+    ///
+    /// The record is verified first; nothing is shown of one that does not verify.
+    Show {
+        /// A run, or the folder of its record
+        run: PathBuf,
+        #[command(flatten)]
+        shown: Shown,
+        /// The public key, if it is not this machine's: what `audit key` printed there
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+    },
     /// Check that nothing of a record was changed, taken away or added
     Verify {
         /// A run, or the folder of its record; all of them if it is left out
@@ -173,10 +211,79 @@ pub(crate) enum AuditCommand {
         #[arg(long, value_name = "KEY")]
         key: Option<String>,
     },
+    /// Take away the records of runs that ended long ago
+    ///
+    /// The machine's log says which were taken away. Records that do not verify are kept.
+    Prune {
+        /// How long ago: `30d`, `12 weeks`, `1y 6mo`
+        #[arg(long, value_name = "SPAN", value_parser = span)]
+        older_than: jiff::Span,
+    },
     /// Print the checkpoint of the machine's log, to be kept elsewhere
     Head,
     /// Print the public key that records are verified with
     Key,
+}
+
+fn span(text: &str) -> Result<jiff::Span, String> {
+    let span: jiff::Span = text.parse().map_err(|error: jiff::Error| error.to_string())?;
+    if span.is_negative() { Err("a span into the past is wanted, such as `30d`".to_owned()) } else { Ok(span) }
+}
+
+/// Which runs are listed.
+#[derive(Debug, Args)]
+pub(crate) struct ListArguments {
+    /// Those opened since a date, a time, or so long ago: 2026-11-28, 2026-11-28T10:30:00Z, 2d, 36h
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<Moment>,
+    /// Those opened until then; a date is all of its day, in UTC
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) until: Option<Moment>,
+    /// Those under the policy of this name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) policy: Option<String>,
+    /// Those that ended so
+    #[arg(long)]
+    pub(crate) status: Option<Ended>,
+    /// Those in which a step of this capability started
+    #[arg(long, value_name = "NAME")]
+    pub(crate) capability: Option<String>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Ended {
+    Completed,
+    Refused,
+    Failed,
+    Halted,
+    Interrupted,
+    /// It goes on, or was cut off
+    Unfinished,
+}
+
+impl From<Ended> for Option<Status> {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Completed => Some(Status::Completed),
+            Ended::Refused => Some(Status::Refused),
+            Ended::Failed => Some(Status::Failed),
+            Ended::Halted => Some(Status::Halted),
+            Ended::Interrupted => Some(Status::Interrupted),
+            Ended::Unfinished => None,
+        }
+    }
+}
+
+/// How much of a record is shown.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Shown {
+    /// List every call to the host, and not what they come to for each path
+    #[arg(long)]
+    pub(crate) calls: bool,
+    /// Show the inputs' values, the steps' arguments as they were filled in, and their outputs too
+    #[arg(long)]
+    pub(crate) values: bool,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

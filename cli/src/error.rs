@@ -98,9 +98,9 @@ impl From<claw_runtime::JournalError> for Error {
 
 impl From<claw_audit::RecordError> for Error {
     fn from(error: claw_audit::RecordError) -> Self {
-        use claw_audit::RecordError::{Checkpoint, Key, Rewritten};
+        use claw_audit::RecordError::{Key, Machine, Rewritten};
         let help = match error {
-            Rewritten(_) | Checkpoint(_) => {
+            Rewritten(_) | Machine(_) => {
                 "see `claw audit verify`; to begin a new log, move the folder `machine` and the records away"
             }
             Key(_) => "make it yours alone, or move it and the records away: what it signed is no longer verified then",

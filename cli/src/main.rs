@@ -15,11 +15,13 @@ compile_error!(
     "claw does not run on Windows: its sandbox hands folders to workers as descriptors, which Windows does not have"
 );
 
+mod account;
 mod ambient;
 mod arguments;
 mod command;
 mod error;
 mod load;
+mod moment;
 mod progress;
 mod records;
 mod report;

@@ -12,7 +12,9 @@ use crate::label::Label;
 use crate::limits::{Quantity, Unit};
 use crate::name::Name;
 use crate::policy::Policy;
+use crate::recorded::to_record;
 use crate::session::{PastStep, Session};
+use crate::types::Type;
 
 /// A validated plan with its session, from the first step to the last.
 ///
@@ -114,10 +116,35 @@ impl Execution {
     /// # Errors
     /// An output of another type, over its limit, or that is no JSON where JSON is promised. The step has then failed.
     pub fn done(&mut self, step: &ReadyStep, output: Value, written: u64, files: u64) -> Result<Value, OutputFault> {
-        let policy = &self.plan.policy;
+        self.take(step, written, files, |capability| {
+            let mut seen = take_output(capability, output)?;
+            to_record(&mut seen);
+            Ok(seen)
+        })
+    }
+
+    /// Takes a step's output from a record, which has it as the plan saw it: JSON text is parsed already.
+    ///
+    /// # Errors
+    /// An output of another type.
+    pub fn recorded(&mut self, step: &ReadyStep, seen: Value, written: u64, files: u64) -> Result<Value, OutputFault> {
+        self.take(step, written, files, |capability| match &capability.output {
+            Some(ty) => of_type(ty, &seen).map(|()| seen),
+            None if seen.is_null() => Ok(seen),
+            None => Err(OutputFault::Failed(NO_OUTPUT.to_owned())),
+        })
+    }
+
+    fn take(
+        &mut self,
+        step: &ReadyStep,
+        written: u64,
+        files: u64,
+        output: impl FnOnce(&Capability) -> Result<Value, OutputFault>,
+    ) -> Result<Value, OutputFault> {
         let endorses = self.plan.steps.get(step.index).is_some_and(|step| step.endorses);
-        let taken = match policy.capabilities.get(&step.capability) {
-            Some(capability) => take_output(capability, output).and_then(|output| {
+        let taken = match self.plan.policy.capabilities.get(&step.capability) {
+            Some(capability) => output(capability).and_then(|output| {
                 if endorses {
                     endorsed(capability, step, &output)?;
                 }
@@ -267,12 +294,9 @@ fn output<'s>(session: &'s Session, step: &Name, part: &str) -> Option<&'s Value
 /// A worker checks all of it too; but then it has run a guest, and what it says is its word.
 fn take_output(capability: &Capability, output: Value) -> Result<Value, OutputFault> {
     match &capability.signature.output {
-        Some(ty) => ty.check(&output).map_err(|faults| {
-            let faults: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
-            OutputFault::Failed(format!("the output is no {ty}: {}", faults.join("; ")))
-        })?,
+        Some(ty) => of_type(ty, &output)?,
         None if output.is_null() => {}
-        None => return Err(OutputFault::Failed("there is an output, and its function gives none".to_owned())),
+        None => return Err(OutputFault::Failed(NO_OUTPUT.to_owned())),
     }
     if !json::fits(&output, capability.limits.output_bytes) {
         let most = Quantity(Unit::Bytes, capability.limits.output_bytes);
@@ -288,6 +312,16 @@ fn take_output(capability: &Capability, output: Value) -> Result<Value, OutputFa
         let faults: Vec<String> =
             faults.into_iter().map(|fault| format!("{} (at `{}`)", fault.message, fault.at)).collect();
         OutputFault::Failed(format!("the output is not the JSON that the policy expects: {}", faults.join("; ")))
+    })
+}
+
+/// What is said of an output that there should not be.
+const NO_OUTPUT: &str = "there is an output, and its function gives none";
+
+fn of_type(ty: &Type, output: &Value) -> Result<(), OutputFault> {
+    ty.check(output).map_err(|faults| {
+        let faults: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
+        OutputFault::Failed(format!("the output is no {ty}: {}", faults.join("; ")))
     })
 }
 

@@ -101,6 +101,16 @@ impl Violations {
         self.found.len()
     }
 
+    /// Whether some are not listed.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.more > 0
+    }
+
+    /// Those that are listed.
+    pub(crate) fn into_found(self) -> Vec<Violation> {
+        self.found
+    }
+
     /// Those that were found after the first `before`.
     pub(crate) fn since(&mut self, before: usize) -> impl Iterator<Item = &mut Violation> {
         self.found.iter_mut().skip(before)

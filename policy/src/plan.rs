@@ -44,6 +44,20 @@ pub(crate) struct Reference {
     pub(crate) part: String,
 }
 
+impl Expression {
+    /// Adds the steps whose outputs it has in it.
+    pub(crate) fn refers_to(&self, steps: &mut BTreeSet<Name>) {
+        match self {
+            Self::Literal(_) | Self::Input(_) => {}
+            Self::Array(items) => items.iter().for_each(|item| item.refers_to(steps)),
+            Self::Object(fields) => fields.values().for_each(|field| field.refers_to(steps)),
+            Self::Step(reference) => {
+                steps.insert(reference.step.clone());
+            }
+        }
+    }
+}
+
 impl Plan {
     /// Reads a plan's text.
     ///

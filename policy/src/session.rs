@@ -12,6 +12,7 @@ use crate::json::{self, Bounds};
 use crate::label::Label;
 use crate::name::Name;
 use crate::policy::Policy;
+use crate::recorded::to_record;
 use crate::schema::JsonType;
 use crate::types::Type;
 
@@ -256,14 +257,19 @@ fn bind(policy: &Policy, name: &str, given: Given) -> Result<(Name, Bound), Vec<
         None | Some(JsonType::String) => Value::String(given.text),
         Some(_) => {
             let bounds = Bounds { bytes: policy.limits.argument_bytes, depth: policy.limits.plan_depth };
-            json::read(given.text.as_bytes(), bounds).map_err(|faults| {
+            let mut value = json::read(given.text.as_bytes(), bounds).map_err(|faults| {
                 let faults: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
                 refuse(
                     "input.schema",
                     format!("the input `{name}` is read as JSON: {}", faults.join("; ")),
                     "give a JSON value",
                 )
-            })?
+            })?;
+            // A whole integer is read from its digits again, however a record has it.
+            if !(value.is_i64() || value.is_u64()) {
+                to_record(&mut value);
+            }
+            value
         }
     };
     if value.to_string().len() as u64 > policy.limits.argument_bytes {

@@ -202,7 +202,7 @@ impl Runtime {
             Play::Again { tape, recorded } => (Some(tape), Some(recorded)),
             Play::Stands { result, calls, usage } => {
                 let report = Report { calls, calls_left_out: usage.calls_left_out, ..Report::default() };
-                return (stand(execution, ready, capability, result, usage, spent), usage, report);
+                return (stand(execution, ready, result, usage, spent), usage, report);
             }
         };
         let call = Call {
@@ -340,16 +340,12 @@ fn taken(taken: Result<Value, OutputFault>) -> Ending {
 fn stand(
     execution: &mut Execution,
     ready: &ReadyStep,
-    capability: &Capability,
     result: Result<Value, FailureReason>,
     usage: Usage,
     spent: (u64, u64),
 ) -> Ending {
     match result {
-        Ok(output) => {
-            let output = if capability.output_is_json { Value::String(output.to_string()) } else { output };
-            taken(execution.done(ready, output, usage.written, usage.files))
-        }
+        Ok(output) => taken(execution.recorded(ready, output, usage.written, usage.files)),
         Err(reason) => {
             let (written, files) = if usage.fuel == 0 { spent } else { (usage.written, usage.files) };
             execution.failed(ready, written, files);

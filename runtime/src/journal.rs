@@ -97,7 +97,7 @@ impl Journal {
         match self {
             Self::Record(record) => Ok(record.seal(status, time)?),
             Self::Replay(mut playback) => {
-                playback.append(&Event::Seal { status, time })?;
+                playback.append(&Event::Seal { status, time, cut: None })?;
                 Ok(playback.folder().to_owned())
             }
         }

@@ -72,7 +72,9 @@ pub(crate) enum Play {
 
 impl Playback {
     /// Of the record in `folder` with `events`, once it is opened.
-    pub(crate) fn new(folder: &Path, events: Vec<Event>, bytes_max: u64) -> Self {
+    pub(crate) fn new(folder: &Path, mut events: Vec<Event>, bytes_max: u64) -> Self {
+        // Of a run that was cut off, the next start wrote the last line.
+        events.pop_if(|event| matches!(event, Event::Seal { cut: Some(_), .. }));
         Self { folder: folder.to_owned(), events, at: 1, bytes_max, stood: Vec::new(), again: 0 }
     }
 
@@ -101,7 +103,8 @@ impl Playback {
                 Ok(())
             }
             (_, status) => {
-                self.append(&Event::Seal { status: status.unwrap_or(Status::Interrupted), time: self.time_ms() })
+                let status = status.unwrap_or(Status::Interrupted);
+                self.append(&Event::Seal { status, time: self.time_ms(), cut: None })
             }
         }
     }
@@ -150,7 +153,7 @@ impl Playback {
         let over = |why: &str| ReplayEnd::Over { line: self.at as u64, why: why.to_owned() };
         let (step, result, usage, tape) = match rest.get(calls.len()) {
             Some(Event::Done { step, output, usage, tape, .. }) => {
-                let output = stored_value(&self.folder, output).map_err(|error| over(&error.to_string()))?;
+                let output = stored_value(&self.folder, output).map_err(|why| over(&why))?;
                 (step, Ok(output), *usage, tape)
             }
             Some(Event::Failed { step, reason, usage, tape }) => (step, Err(reason.clone()), *usage, tape),
@@ -174,7 +177,7 @@ impl Playback {
 
     fn answers(&self, tape: Option<&Stored>) -> Result<Vec<Answered>, String> {
         let Some(tape) = tape else { return Ok(Vec::new()) };
-        let tape = stored_value(&self.folder, tape).map_err(|error| error.to_string())?;
+        let tape = stored_value(&self.folder, tape)?;
         serde_json::from_value(tape).map_err(|error| format!("its tape cannot be read: {error}"))
     }
 

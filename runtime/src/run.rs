@@ -61,6 +61,7 @@ impl Run {
         let open = Event::Open {
             run: record.folder().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
             time: unix_ms(SystemTime::now()),
+            machine: record.opened().to_owned(),
             inputs: inputs.collect::<Result<_, RecordError>>()?,
             policy: record.store(Value::String(document.text().to_owned()))?,
             narrowing: policy.narrowing.clone(),

@@ -2,16 +2,27 @@
 
 use std::process::ExitCode;
 
+use claw_audit::Filter;
 use claw_policy::printable::printable;
 use comfy_table::{Table, presets};
 use serde_json::json;
 
-use crate::ambient::Home;
+use crate::ambient::{self, Home};
+use crate::arguments::ListArguments;
 use crate::error::{DONE, Error};
+use crate::moment::Moment;
 use crate::report;
 
-pub(crate) fn list(json: bool) -> Result<ExitCode, Error> {
-    let runs = claw_audit::list(&Home::find()?.runs())?;
+pub(crate) fn list(wanted: ListArguments, json: bool) -> Result<ExitCode, Error> {
+    let now = ambient::now();
+    let filter = Filter {
+        since: at(wanted.since, |since| since.begin(now))?,
+        until: at(wanted.until, |until| until.end(now))?,
+        policy: wanted.policy,
+        status: wanted.status.map(Into::into),
+        capability: wanted.capability,
+    };
+    let runs = claw_audit::list(&Home::find()?.runs(), &filter)?;
     if json {
         let runs = runs.iter().map(|run| {
             json!({
@@ -36,6 +47,12 @@ pub(crate) fn list(json: bool) -> Result<ExitCode, Error> {
     }
     report::print_text(&table.to_string())?;
     Ok(ExitCode::from(DONE))
+}
+
+fn at(moment: Option<Moment>, ms: impl FnOnce(Moment) -> Option<u64>) -> Result<Option<u64>, Error> {
+    let Some(moment) = moment else { return Ok(None) };
+    let help = "a time from 1970 to 9999 is wanted";
+    ms(moment).map(Some).ok_or_else(|| Error::input("usage", "no run can have been opened then").help(help))
 }
 
 /// RFC 3339, in UTC, to the second.

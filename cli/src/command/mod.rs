@@ -3,6 +3,8 @@
 mod audit_head;
 mod audit_key;
 mod audit_list;
+mod audit_prune;
+mod audit_show;
 mod audit_verify;
 mod capability_inspect;
 mod check;
@@ -13,7 +15,9 @@ mod policy_new;
 mod policy_pin;
 mod policy_test;
 mod replay;
+mod replay_recheck;
 mod replay_run;
+mod replay_what_if;
 mod run;
 
 use std::process::ExitCode;
@@ -33,8 +37,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         Command::Policy(PolicyCommand::Diff { before, after, dir }) => policy_diff::diff(before, after, &dir, json),
         Command::Policy(PolicyCommand::Pin { policy }) => policy_pin::pin(&policy, json),
         Command::Capability(CapabilityCommand::Inspect { component }) => capability_inspect::inspect(&component, json),
-        Command::Audit(AuditCommand::List) => audit_list::list(json),
+        Command::Audit(AuditCommand::List(wanted)) => audit_list::list(wanted, json),
+        Command::Audit(AuditCommand::Show { run, key, shown }) => audit_show::show(run, key.as_deref(), shown, json),
         Command::Audit(AuditCommand::Verify { run, since, key }) => audit_verify::verify(run, since, key, json),
+        Command::Audit(AuditCommand::Prune { older_than }) => audit_prune::prune(older_than, json),
         Command::Audit(AuditCommand::Head) => audit_head::head(json),
         Command::Audit(AuditCommand::Key) => audit_key::key(json),
         Command::Replay(arguments) => replay::replay(&arguments, json),

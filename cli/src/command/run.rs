@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use claw_audit::{Machine, Record, Status};
-use claw_policy::printable::printable;
+use claw_audit::{CutOff, Machine, Record, Status};
+use claw_policy::printable::{printable, printable_json};
 use claw_runtime::{ExecuteError, PlanOutcome, Run, Spare, StepOutcome};
 use serde_json::{Value, json};
 
@@ -26,7 +26,9 @@ pub(crate) fn run(arguments: &PlanArguments, json: bool) -> Result<ExitCode, Err
     let text = loaded.plan(&arguments.plan)?;
     let id = ambient::run_id()?;
     let machine = Machine::open(&loaded.home.state)?;
-    let record = Record::create(machine, &loaded.home.runs(), &id, loaded.policy.limits.log, ambient::now_ms())?;
+    let (runs, now) = (loaded.home.runs(), ambient::now_ms());
+    claw_audit::recover(&machine, &runs, now)?.iter().for_each(tell_cut_off);
+    let record = Record::create(machine, &runs, &id, loaded.policy.limits.log, now)?;
     let mut runtime = Loaded::runtime(std::mem::take(&mut loaded.components), std::mem::take(&mut loaded.folders))?;
     runtime.spare = spare;
     let policy = std::sync::Arc::clone(&loaded.policy);
@@ -63,6 +65,21 @@ pub(crate) fn run(arguments: &PlanArguments, json: bool) -> Result<ExitCode, Err
         Status::Failed => FAILED,
         Status::Interrupted => INTERRUPTED,
     }))
+}
+
+/// What became of a run that was cut off earlier.
+fn tell_cut_off(run: &CutOff) {
+    let id = printable(&run.run);
+    match &run.sealed {
+        Ok(None) => tell!("the earlier run {id} was cut off: its record is sealed as interrupted"),
+        Ok(Some(step)) => tell!(
+            "the earlier run {id} was cut off: its record is sealed as interrupted; what its step `{}` did is unknown",
+            printable(step)
+        ),
+        Err(fault) => {
+            tell!("the earlier run {id} has a record that cannot be sealed: {}", printable(&fault.to_string()))
+        }
+    }
 }
 
 fn step_json(step: &StepOutcome) -> Value {
@@ -120,10 +137,10 @@ fn printed(bytes: &[u8]) -> String {
     }
 }
 
-/// The answer as text: a string as it is, anything else as JSON.
+/// The answer as text: a string as it is, anything else as JSON that is safe to print.
 fn shown(answer: &Value) -> String {
     match answer {
         Value::String(text) => text.clone(),
-        other => serde_json::to_string_pretty(other).unwrap_or_default(),
+        other => printable_json(&serde_json::to_string_pretty(other).unwrap_or_default()),
     }
 }

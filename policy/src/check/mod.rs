@@ -5,6 +5,7 @@ mod holds;
 mod order;
 mod questions;
 mod sinks;
+mod survey;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::session::Session;
 use crate::types::Type;
 
 pub(crate) use holds::{json_length, too_long, too_many_bytes, undescribed, value_violations};
+pub use survey::{Ask, Survey, SurveyedStep};
 
 /// A plan that a policy allows, for one session: the only key to the runtime.
 ///
@@ -103,31 +105,9 @@ impl Policy {
     /// # Errors
     /// Every violation.
     pub fn check(self: &Arc<Self>, session: &Session, plan: Plan, now: SystemTime) -> Result<ValidatedPlan, Refusal> {
-        let mut checking = Checking {
-            policy: self,
-            session,
-            known: BTreeMap::new(),
-            validated: Vec::with_capacity(plan.steps.len()),
-            violations: Violations::default(),
-            incomplete: false,
-            bytes_left: 0,
-            ids: &[],
-            literal: literal_label(session),
-            earlier: BTreeSet::new(),
-            secrets: BTreeSet::new(),
-            calls: BTreeMap::new(),
-            asked: Vec::new(),
-        };
-        if session.policy != self.identity() {
-            checking.violations.push(Violation::new(
-                "session.policy",
-                "",
-                "the session was opened under another policy",
-            ));
-        }
         let Plan { steps, answer } = plan;
         let ids: Vec<Name> = steps.iter().map(|step| step.id.clone()).collect();
-        checking.ids = &ids;
+        let mut checking = Checking::of(self, session, &ids);
         for (index, step) in steps.into_iter().enumerate() {
             checking.step(step, index);
         }
@@ -200,6 +180,29 @@ struct KnownOutput<'k> {
 }
 
 impl<'p> Checking<'p> {
+    fn of(policy: &'p Policy, session: &'p Session, ids: &'p [Name]) -> Self {
+        let mut checking = Self {
+            policy,
+            session,
+            known: BTreeMap::new(),
+            validated: Vec::with_capacity(ids.len()),
+            violations: Violations::default(),
+            incomplete: false,
+            bytes_left: 0,
+            ids,
+            literal: literal_label(session),
+            earlier: BTreeSet::new(),
+            secrets: BTreeSet::new(),
+            calls: BTreeMap::new(),
+            asked: Vec::new(),
+        };
+        if session.policy != policy.identity() {
+            let message = "the session was opened under another policy";
+            checking.violations.push(Violation::new("session.policy", "", message));
+        }
+        checking
+    }
+
     fn step(&mut self, step: Step, index: usize) {
         let at = with_index("/steps", index);
         let (before, asked) = (self.violations.len(), self.asked.len());
