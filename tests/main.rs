@@ -21,6 +21,7 @@ mod flows;
 mod folders;
 mod honest;
 mod limits;
+mod log_injection;
 mod program;
 mod record;
 mod replay;

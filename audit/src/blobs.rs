@@ -143,3 +143,23 @@ pub(crate) fn blob_path(record: &Path, digest: &str) -> PathBuf {
 fn name(digest: &str) -> &str {
     digest.trim_start_matches("sha256:")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crashes::{ALL, folder};
+    use crate::faulty::{Fault, Faulty};
+
+    #[test]
+    fn a_blob_whose_name_was_not_synced_is_synced_when_it_is_stored_again() {
+        let record = folder();
+        // Two folders are made and synced; the blob is made, written, synced and renamed. Its folder is synced ninth.
+        let disk = Arc::new(Faulty::with(Fault::Io, 8));
+        let blobs = Blobs::create(Arc::clone(&disk) as Arc<dyn Disk>, record.path()).unwrap();
+        assert!(blobs.write(b"bytes").is_err());
+        let digest = blobs.write(b"bytes").unwrap();
+        let left = folder();
+        disk.left(disk.done(), record.path(), left.path(), &mut { ALL });
+        assert_eq!(blob(left.path(), &digest).unwrap(), b"bytes");
+    }
+}

@@ -133,7 +133,7 @@ pub(crate) struct Whole {
 }
 
 pub(crate) const NOTHING: Whole = Whole { names: false, last: false, bytes: false };
-const ALL: Whole = Whole { names: true, last: true, bytes: true };
+pub(crate) const ALL: Whole = Whole { names: true, last: true, bytes: true };
 /// Names without bytes, bytes without names, and one name before those that were there before it.
 const PARTS: [Whole; 3] = [
     Whole { names: false, last: false, bytes: true },

@@ -107,3 +107,23 @@ impl Log {
         done
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faulty::{Fault, Faulty};
+
+    #[test]
+    fn after_a_write_or_a_sync_that_failed_nothing_more_is_written() {
+        // It is made, written and synced: the second or the third of these fails, once.
+        for (fails, written) in [(1, 0), (2, 2)] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut log = Log::create(Arc::new(Faulty::with(Fault::Io, fails)), folder.path()).unwrap();
+            assert!(log.append(&Value::from(1), 9).unwrap());
+            assert!(log.sync().is_err());
+            assert!(log.append(&Value::from(2), 9).unwrap());
+            assert!(log.sync().is_err(), "the disk is well again, and what it has of the log is not known");
+            assert_eq!(std::fs::read(folder.path().join(LOG)).unwrap().len(), written);
+        }
+    }
+}

@@ -232,7 +232,12 @@ pub(crate) fn usage(error: &clap::Error, json: bool) -> ExitCode {
         let usage = Error::input("usage", message.trim_end()).help("see `claw --help`");
         let _nobody_listens = print_json(&json!({ "error": error_json(&usage) }));
     } else {
-        let _nobody_listens = error.print();
+        let text = error.render().to_string();
+        // An argument can be a file's name that a shell put there. Only what is harmless is printed in colours.
+        match printable_lines(&text).replace('\t', "\\t") {
+            shown if shown == text => drop(error.print()),
+            shown => tell!("{}", shown.trim_end()),
+        }
     }
     ExitCode::from(if error.use_stderr() { UNUSABLE } else { DONE })
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use claw_audit::{Event, Machine, Record, list, verify};
+use claw_audit::{Event, Filter, Machine, Record, list, verify};
 use libfuzzer_sys::fuzz_target;
 
 /// A folder for the runs of this process.
@@ -22,7 +22,9 @@ fuzz_target!(|log: &[u8]| {
     let given = RUNS.join("given");
     fs::create_dir_all(&given).expect("a folder");
     fs::write(given.join("log.jsonl"), log).expect("a file");
-    let runs = list(&RUNS).expect("what is in a log is no error");
+    let searched = Filter { capability: Some("read".to_owned()), ..Filter::default() };
+    list(&RUNS, &searched).expect("what is in a log is no error");
+    let runs = list(&RUNS, &Filter::default()).expect("what is in a log is no error");
     assert_eq!(runs.len(), 1);
     assert_eq!(runs[0].run, "given");
     // It has no signature: it verifies only as what had no effect yet.

@@ -16,6 +16,7 @@ mod journal;
 mod playback;
 mod recording;
 mod replay;
+pub mod redact;
 pub mod run;
 mod self_test;
 mod signature;

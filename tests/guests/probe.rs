@@ -78,6 +78,11 @@ impl Guest for Probe {
             "panic" => panic!("as it was asked to"),
             "exit" => std::process::exit(3),
             "fail" => Err(path),
+            "say" => {
+                print!("{path}");
+                eprint!("{path}");
+                Err("it was said".to_owned())
+            }
             "sleep" => {
                 let before = std::time::Instant::now();
                 std::thread::sleep(std::time::Duration::from_secs(n));

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use claw_audit::{CutOff, Machine, Record, Status};
-use claw_policy::printable::printable;
+use claw_policy::printable::{printable, printable_json};
 use claw_runtime::{ExecuteError, PlanOutcome, Run, Spare, StepOutcome};
 use serde_json::{Value, json};
 
@@ -137,10 +137,10 @@ fn printed(bytes: &[u8]) -> String {
     }
 }
 
-/// The answer as text: a string as it is, anything else as JSON.
+/// The answer as text: a string as it is, anything else as JSON that is safe to print.
 fn shown(answer: &Value) -> String {
     match answer {
         Value::String(text) => text.clone(),
-        other => serde_json::to_string_pretty(other).unwrap_or_default(),
+        other => printable_json(&serde_json::to_string_pretty(other).unwrap_or_default()),
     }
 }
