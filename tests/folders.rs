@@ -14,7 +14,7 @@ const NEVER: &[(&str, &[&str])] = &[
         &["tokio", "wasmtime", "rustix", "cap-std", "reqwest", "hyper", "clap", "claw-audit", "claw-runtime"],
     ),
     ("claw-audit", &["tokio", "wasmtime", "reqwest", "hyper", "clap", "claw-runtime"]),
-    ("claw-runtime", &["clap", "axum", "reqwest", "hyper", "claw"]),
+    ("claw-runtime", &["clap", "axum", "reqwest", "claw"]),
     ("claw-capabilities", &["wasmtime", "claw-policy", "claw-audit", "claw-runtime", "claw", "tokio", "clap"]),
 ];
 
@@ -69,6 +69,21 @@ fn the_one_unsafe_line_is_where_it_is_said_to_be() {
         }
     });
     assert_eq!(found, ["runtime/src/artefact.rs"]);
+}
+
+#[test]
+fn the_connector_alone_opens_connections() {
+    const OPENS: [&str; 6] = ["tokio::net", "TcpStream", "UdpSocket", "ToSocketAddrs", "hyper::", "rustls::"];
+    let mut found = BTreeSet::new();
+    for folder in ["policy", "audit", "runtime", "cli"] {
+        visit(&repository().join(folder).join("src"), &mut |path, text| {
+            if OPENS.iter().any(|opens| text.contains(opens)) {
+                found.insert(path.rsplit_once('/').map_or(path, |(folder, _)| folder).to_owned());
+            }
+        });
+    }
+    let tests = "runtime/src/connector/tests";
+    assert_eq!(found.into_iter().filter(|folder| folder != tests).collect::<Vec<_>>(), ["runtime/src/connector"]);
 }
 
 #[test]

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use claw_policy::fault::line_of;
 use claw_policy::{Catalogue, Document, Given, LoadError, Narrowing, Policy, Refusal, Session, Violation, digest};
-use serde_json::json;
 
 use crate::blobs::blob;
 use crate::event::{Event, Input};
@@ -27,7 +26,10 @@ impl Policies {
     /// # Errors
     /// Why it does not load, or has nothing to be narrowed to.
     pub fn load(&mut self, policy: &str, catalogue: &Catalogue, narrowing: &Narrowing) -> Result<Arc<Policy>, Refusal> {
-        let key = digest(json!([policy, catalogue, narrowing]).to_string().as_bytes());
+        let Ok(key) = serde_json::to_vec(&(policy, catalogue, narrowing)) else {
+            return load(policy, catalogue, narrowing).map(Arc::new);
+        };
+        let key = digest(&key);
         if let Some(loaded) = self.loaded.get(&key) {
             return loaded.clone();
         }

@@ -110,16 +110,16 @@ pub(crate) struct ReplayArguments {
     #[arg(long, value_name = "POLICY")]
     pub(crate) what_if: Option<PathBuf>,
     /// A folder that this policy leaves to be given: `{ bind = "NAME" }`
-    #[arg(long, value_name = "NAME=PATH", value_parser = pair, requires = "what_if")]
+    #[arg(long, value_name = "NAME=PATH", value_parser = pair, requires = "what_if", conflicts_with = "recheck")]
     pub(crate) dir: Vec<(String, String)>,
     /// Keep these capabilities of it alone; without this and `--task`, each run is narrowed as it was
-    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',', requires = "what_if")]
+    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',', requires = "what_if", conflicts_with = "recheck")]
     pub(crate) only: Vec<String>,
     /// Keep what one of its tasks leaves
-    #[arg(long, value_name = "NAME", requires = "what_if")]
+    #[arg(long, value_name = "NAME", requires = "what_if", conflicts_with = "recheck")]
     pub(crate) task: Option<String>,
     /// Take runs of policies of another name too; one that is named itself is always taken
-    #[arg(long, requires = "what_if")]
+    #[arg(long, requires = "what_if", conflicts_with = "recheck")]
     pub(crate) all_policies: bool,
     /// A component of the run that is no longer here: its file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["recheck", "what_if"])]
