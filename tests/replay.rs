@@ -201,7 +201,14 @@ impl Liar {
         let mut forged = Record::create(machine, &runs, &run, 1 << 30, 0).expect("it can be made");
         copy(&self.record, &runs.join(&run).join(".."));
         let Some((Event::Seal { status, time, .. }, events)) = events.split_last() else { panic!("it is sealed") };
-        events.iter().for_each(|event| forged.append(event).expect("it can be written"));
+        let opened = forged.opened().to_owned();
+        for event in events {
+            let mut event = event.clone();
+            if let Event::Open { machine, .. } = &mut event {
+                machine.clone_from(&opened);
+            }
+            forged.append(&event).expect("it can be written");
+        }
         fs::create_dir_all(runs.join(&run).join("blobs/sha256")).expect("folders can be made");
         copy(&self.record.join("blobs/sha256"), &runs.join(&run).join("blobs/sha256"));
         forged.seal(*status, *time).expect("it can be written");

@@ -172,7 +172,7 @@ mod tests {
     fn record(runs: &Path, run: &str, time: u64, capabilities: &[&str], end: &str) {
         let policy = format!("claw = 1\nname = \"{}\"\n", run.trim_end_matches(char::is_numeric));
         let open = serde_json::json!({
-            "event": "open", "run": run, "time": time, "policy": { "inline": policy }, "inputs": {}, "seed": "",
+            "event": "open", "run": run, "time": time, "machine": "", "policy": { "inline": policy }, "inputs": {}, "seed": "",
             "catalogue": { "components": {}, "overlaps": [], "files": {} },
             "host": { "claw": "0", "engine": "", "platform": "" },
         });

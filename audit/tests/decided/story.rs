@@ -103,7 +103,8 @@ impl Story {
             (name.to_string(), json!({ "value": value, "label": bound.label }))
         });
         let open = json!({
-            "event": "open", "run": "a", "time": 0, "machine": story.record.opened(), "policy": { "inline": policy }, "catalogue": catalogue(),
+            "event": "open", "run": "a", "time": 0, "machine": story.record.opened(),
+            "policy": { "inline": policy }, "catalogue": catalogue(),
             "inputs": bound.collect::<BTreeMap<_, _>>(), "seed": story.record.store_seed(&[7; 32]).unwrap(),
             "host": { "claw": "0", "engine": "none", "platform": "none" },
         });

@@ -82,7 +82,7 @@ mod tests {
 
     fn call(function: &str, subject: Option<&str>, to: Option<&str>, bytes: u64, outcome: &str) -> Call {
         let call = json!({
-            "step": "a", "function": function, "subject": subject, "to": to, "bytes": bytes, "outcome": outcome,
+            "step": "a", "function": function, "arguments": "sha256:", "subject": subject, "to": to, "bytes": bytes, "outcome": outcome,
         });
         serde_json::from_value(call).unwrap()
     }
