@@ -73,6 +73,7 @@ grants = ["out"]
             binds: Default::default(),
             private: Vec::new(),
             protected: Vec::new(),
+            secrets: Vec::new(),
             make: true,
         };
         let folders = Folders::open(&document, &places).unwrap();

@@ -89,6 +89,7 @@ impl Example {
             binds: BTreeMap::new(),
             private: Vec::new(),
             protected: Vec::new(),
+            secrets: Vec::new(),
             make: false,
         };
         let folders = Folders::open(&document, &places).unwrap_or_else(|errors| panic!("{name}: {errors:#?}"));

@@ -138,7 +138,11 @@ pub(crate) fn read_secret(path: &Path) -> Result<Vec<u8>, String> {
     }
     let mut bytes = Vec::new();
     file.take(SECRET_FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > SECRET_FILE_BYTES_MAX { Err(format!("`{shown}` is over {SECRET_FILE_BYTES_MAX} bytes")) } else { Ok(bytes) }
+    if bytes.len() as u64 > SECRET_FILE_BYTES_MAX {
+        Err(format!("`{shown}` is over {SECRET_FILE_BYTES_MAX} bytes"))
+    } else {
+        Ok(bytes)
+    }
 }
 
 /// Reads a policy: a regular file that no stranger can write, in a folder where none can put another in its place.

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use claw_policy::{
-    Catalogue, Document, Folder, Given, Limits, LoadError, Name, Narrowing, Policy, Session, run_tests,
-};
+use claw_policy::{Catalogue, Document, Folder, Given, Limits, LoadError, Name, Narrowing, Policy, Session, run_tests};
 use claw_runtime::{Allocation, Cache, Compiler, Components, Folders, Network, Places, Runtime, Wall};
 
 use crate::ambient::{self, Home};
@@ -176,9 +174,10 @@ fn test_plans(document: &Document, base: &Path) -> Result<BTreeMap<String, Strin
 /// What this version decides on and cannot run.
 fn runs(policy: &Policy, document: &Document) -> Result<(), Vec<LoadError>> {
     let held: BTreeSet<&Name> = policy.capabilities.values().flat_map(|capability| &capability.grants).collect();
-    let tcp = policy.grants.iter().filter(|(name, grant)| {
-        held.contains(name) && grant.hosts().is_some_and(|hosts| !hosts.tcp.is_empty())
-    });
+    let tcp = policy
+        .grants
+        .iter()
+        .filter(|(name, grant)| held.contains(name) && grant.hosts().is_some_and(|hosts| !hosts.tcp.is_empty()));
     let errors = tcp.map(|(name, _)| {
         let message =
             format!("the grant `{name}` is of TCP, and a capability holds it: this version of claw checks such plans, and runs none");

@@ -43,7 +43,11 @@ pub(crate) fn secret_files<'p>(hosts: impl Iterator<Item = &'p Secret>, base: &P
 /// The grants of hosts that some capability holds.
 fn held(policy: &Policy) -> impl Iterator<Item = (&Name, &HostGrant)> {
     let held: BTreeSet<&Name> = policy.capabilities.values().flat_map(|capability| &capability.grants).collect();
-    policy.grants.iter().filter(move |(name, _)| held.contains(name)).filter_map(|(name, grant)| Some((name, grant.hosts()?)))
+    policy
+        .grants
+        .iter()
+        .filter(move |(name, _)| held.contains(name))
+        .filter_map(|(name, grant)| Some((name, grant.hosts()?)))
 }
 
 fn read(grant: &Name, secret: &Secret, base: &Path) -> Result<Vec<u8>, Error> {

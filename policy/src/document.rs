@@ -345,7 +345,7 @@ pub struct NamedFolder {
 impl Document {
     /// The secrets that its grants name.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        self.root.grant.values().filter_map(|grant| grant.secret.as_ref())
+        self.root.grant.values().filter_map(|grant| grant.get_ref().secret.as_ref())
     }
 
     /// Reads a policy's text.

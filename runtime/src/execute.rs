@@ -105,7 +105,17 @@ impl Runtime {
         folders: Folders,
         seed: [u8; 32],
     ) -> Self {
-        Self { program, allocation, components, folders, seed, spare: None, network: None, interrupt: None, worker: None }
+        Self {
+            program,
+            allocation,
+            components,
+            folders,
+            seed,
+            spare: None,
+            network: None,
+            interrupt: None,
+            worker: None,
+        }
     }
 
     /// Runs a plan in the session that it was checked against. Both are used up.

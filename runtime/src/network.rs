@@ -1,13 +1,15 @@
 //! The requests of a step's guest: sent by the connector, and each noted for the record as the parent saw it.
 
+use std::future::poll_fn;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use claw_audit::Exchange;
 use claw_policy::{Limits, Name};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::net::UnixStream;
 use tokio::runtime::{self, Runtime};
 
 use crate::connector::{self, Bounds, Connector, Failure, Told};
@@ -63,10 +65,13 @@ impl Network {
         };
         let sent = self.runtime.block_on(async {
             let request = connector::Request { method, url, headers, body };
-            tokio::select! {
-                sent = self.connector.send(grants, request, &bounds) => Some(sent),
-                () = interrupted(interrupt) => None,
-            }
+            let mut sent = pin!(self.connector.send(grants, request, &bounds));
+            let mut stopped = pin!(interrupted(interrupt));
+            poll_fn(|context| match sent.as_mut().poll(context) {
+                Poll::Ready(sent) => Poll::Ready(Some(sent)),
+                Poll::Pending => stopped.as_mut().poll(context).map(|()| None),
+            })
+            .await
         });
         match sent {
             Some(Ok(response)) => {
@@ -97,14 +102,20 @@ fn reason(failure: &Failure) -> String {
     failure.to_string().chars().take(REASON_CHARS_MAX).collect()
 }
 
-/// Returns when the user has interrupted.
+/// Returns when the user has interrupted; never, where nobody can.
 async fn interrupted(interrupt: Option<BorrowedFd<'_>>) {
-    let Some(Ok(interrupt)) = interrupt.map(|interrupt| AsyncFd::with_interest(interrupt, Interest::READABLE)) else {
-        return std::future::pending().await;
-    };
-    if interrupt.readable().await.is_err() {
-        std::future::pending().await
+    let watched = interrupt.and_then(|interrupt| watch(interrupt).ok());
+    match watched {
+        Some(watched) if watched.readable().await.is_ok() => {}
+        _ => std::future::pending().await,
     }
+}
+
+/// The end of the socket that becomes readable then. Nobody reads it.
+fn watch(interrupt: BorrowedFd<'_>) -> io::Result<UnixStream> {
+    let socket = std::os::unix::net::UnixStream::from(interrupt.try_clone_to_owned()?);
+    socket.set_nonblocking(true)?;
+    UnixStream::from_std(socket)
 }
 
 fn refused(told: Told) -> Refused {

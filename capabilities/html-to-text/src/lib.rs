@@ -39,7 +39,9 @@ impl Guest for HtmlToText {
             return Err(Error::Invalid(format!("`{width}` is no width: give 20 to 1,000 characters")));
         }
         if html.len() > HTML_BYTES_MAX {
-            return Err(Error::TooLarge(format!("the page has more than {HTML_BYTES_MAX} bytes: convert a part of it")));
+            return Err(Error::TooLarge(format!(
+                "the page has more than {HTML_BYTES_MAX} bytes: convert a part of it"
+            )));
         }
         html2text::from_read(html.as_bytes(), width.into())
             .map_err(|error| Error::Invalid(format!("the page cannot be laid out: {error}; ask for a larger `width`")))

@@ -61,7 +61,8 @@ impl Guest for HttpFetch {
         body: Option<String>,
     ) -> Result<String, Error> {
         let bytes = Self::fetch_bytes(url, query, method, headers, body)?;
-        String::from_utf8(bytes).map_err(|_| Error::Invalid("the answer is not UTF-8 text: use `fetch-bytes`".to_owned()))
+        String::from_utf8(bytes)
+            .map_err(|_| Error::Invalid("the answer is not UTF-8 text: use `fetch-bytes`".to_owned()))
     }
 
     fn fetch_bytes(
@@ -82,8 +83,9 @@ fn request(
     headers: Option<Vec<Pair>>,
     body: Option<String>,
 ) -> Result<Request, Error> {
-    let mut url =
-        Url::parse(url).map_err(|error| Error::Invalid(format!("`{url}` is no URL ({error}): give a whole one, `https://host/path`")))?;
+    let mut url = Url::parse(url).map_err(|error| {
+        Error::Invalid(format!("`{url}` is no URL ({error}): give a whole one, `https://host/path`"))
+    })?;
     if let Some(query) = query.filter(|query| !query.is_empty()) {
         url.query_pairs_mut().extend_pairs(query.iter().map(|Pair { name, value }| (name, value)));
     }
@@ -92,10 +94,7 @@ fn request(
 }
 
 /// Sends a request, and those that its redirects ask for.
-fn follow(
-    mut request: Request,
-    send: &mut dyn FnMut(&Request) -> Result<Response, Error>,
-) -> Result<Vec<u8>, Error> {
+fn follow(mut request: Request, send: &mut dyn FnMut(&Request) -> Result<Response, Error>) -> Result<Vec<u8>, Error> {
     for _ in 0..=REDIRECTS_MAX {
         let response = send(&request)?;
         request = match redirect::next(request, response)? {

@@ -19,11 +19,16 @@ pub(crate) fn next(request: Request, response: Response) -> Result<Next, Error> 
     match (status, location) {
         (200..=299, _) => Ok(Next::Done(body)),
         (301 | 302 | 303 | 307 | 308, Some(location)) => {
-            let to = request.url.join(&location).map_err(|_| Error::Io(format!("`{host}` points to `{location}`, which is no URL")))?;
+            let to = request
+                .url
+                .join(&location)
+                .map_err(|_| Error::Io(format!("`{host}` points to `{location}`, which is no URL")))?;
             Ok(Next::Request(redirected(request, status, to)))
         }
         (401 | 403, _) => Err(Error::NotPermitted(format!("`{host}` answered {status}: it wants other credentials"))),
-        (404 | 410, _) => Err(Error::NotFound(format!("`{host}` answered {status}: there is no `{}`", request.url.path()))),
+        (404 | 410, _) => {
+            Err(Error::NotFound(format!("`{host}` answered {status}: there is no `{}`", request.url.path())))
+        }
         (413 | 414 | 431, _) => Err(Error::TooLarge(format!("`{host}` answered {status}: ask for less"))),
         (400..=499, _) => Err(Error::Invalid(format!("`{host}` answered {status}: it does not take this request"))),
         (status, _) => Err(Error::Io(format!("`{host}` answered {status}"))),
@@ -80,7 +85,9 @@ mod tests {
 
     #[test]
     fn a_post_is_posted_again_only_where_it_says_so() {
-        for (status, method, has_body) in [(301, "GET", false), (303, "GET", false), (307, "POST", true), (308, "POST", true)] {
+        for (status, method, has_body) in
+            [(301, "GET", false), (303, "GET", false), (307, "POST", true), (308, "POST", true)]
+        {
             let request = after("POST", status, "/other");
             assert_eq!((request.method.as_str(), request.body.is_some()), (method, has_body), "{status}");
         }
@@ -106,6 +113,9 @@ mod tests {
             Ok(_) => "done",
         };
         let kinds = [204, 404, 410, 403, 413, 400, 500, 302, 304].map(kind);
-        assert_eq!(kinds, ["done", "not-found", "not-found", "not-permitted", "too-large", "invalid", "io", "io", "io"]);
+        assert_eq!(
+            kinds,
+            ["done", "not-found", "not-found", "not-permitted", "too-large", "invalid", "io", "io", "io"]
+        );
     }
 }

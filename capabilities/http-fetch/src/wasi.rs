@@ -92,11 +92,13 @@ fn method(method: &str) -> Method {
 
 fn failed(code: &ErrorCode, host: &str) -> Error {
     match code {
-        ErrorCode::HttpRequestDenied => {
-            Error::NotPermitted(format!("a request to `{host}` is not granted: ask for a URL that the capability may reach"))
-        }
+        ErrorCode::HttpRequestDenied => Error::NotPermitted(format!(
+            "a request to `{host}` is not granted: ask for a URL that the capability may reach"
+        )),
         ErrorCode::HttpRequestUriInvalid => Error::Invalid(format!("the request to `{host}` cannot be sent as it is")),
-        ErrorCode::HttpResponseBodySize(_) => Error::TooLarge(format!("what `{host}` answers is too large: ask for less")),
+        ErrorCode::HttpResponseBodySize(_) => {
+            Error::TooLarge(format!("what `{host}` answers is too large: ask for less"))
+        }
         ErrorCode::HttpResponseTimeout => Error::Io(format!("`{host}` did not answer in time")),
         ErrorCode::DestinationUnavailable => Error::Io(format!("`{host}` cannot be reached")),
         other => Error::Io(format!("`{host}` did not answer: {other}")),

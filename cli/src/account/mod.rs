@@ -6,7 +6,9 @@ mod text;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use claw_audit::{Call, Event, Exchange, FailureReason, Halt, Host, Input, Status, Stored, Usage, Verdict, Verified, Violation};
+use claw_audit::{
+    Call, Event, Exchange, FailureReason, Halt, Host, Input, Status, Stored, Usage, Verdict, Verified, Violation,
+};
 use claw_policy::{Document, Label, Narrowing, json};
 use serde::Serialize;
 use serde_json::Value;

@@ -24,8 +24,8 @@ use super::Host;
 use super::filesystem_list::Entry;
 use super::place::{Held, Place};
 use super::stop::Stop;
-use crate::exchange::{Refused, Response};
 use super::tape::json_bytes;
+use crate::exchange::{Refused, Response};
 
 /// Bytes that an entry of a listing takes besides its name, as JSON.
 const ENTRY_BYTES: usize = 24;
@@ -121,7 +121,8 @@ impl Answer {
             }
             Self::Opened(place) => json_bytes(&place.path),
             Self::Response(Received { headers, body, .. }) => {
-                headers.iter().map(|(name, value)| json_bytes(name) + value.len() + ENTRY_BYTES).sum::<usize>() + body.len()
+                headers.iter().map(|(name, value)| json_bytes(name) + value.len() + ENTRY_BYTES).sum::<usize>()
+                    + body.len()
             }
             _ => 0,
         }

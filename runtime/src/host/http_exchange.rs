@@ -116,7 +116,10 @@ impl From<Refused> for ErrorCode {
 
 impl Host {
     /// The body of a request, which is taken once.
-    pub(super) fn body_of(&mut self, request: &Resource<OutgoingRequest>) -> Result<Result<Resource<OutgoingBody>, ()>> {
+    pub(super) fn body_of(
+        &mut self,
+        request: &Resource<OutgoingRequest>,
+    ) -> Result<Result<Resource<OutgoingBody>, ()>> {
         self.table.get(request)?;
         if self.drafts.contains_key(&request.rep()) {
             return Ok(Err(()));
@@ -136,10 +139,15 @@ impl Host {
         let asked = self.ask(HANDLE).on(format!("{} {}", request.method, request.url));
         let headers = request.headers.iter();
         let asked = headers.fold(asked, |asked, (name, value)| asked.text(name).sends(value)).sends(&request.body);
-        answered!(self, asked, match &mut self.outside {
-            Some(outside) => outside.send(request).map_err(HttpError::trap)?.map_err(|refused| ErrorCode::from(refused).into()),
-            None => Err(ErrorCode::HttpRequestDenied.into()),
-        })
+        answered!(
+            self,
+            asked,
+            match &mut self.outside {
+                Some(outside) =>
+                    outside.send(request).map_err(HttpError::trap)?.map_err(|refused| ErrorCode::from(refused).into()),
+                None => Err(ErrorCode::HttpRequestDenied.into()),
+            }
+        )
     }
 
     /// What a guest is told of an exchange; what stops it is not told.

@@ -7,9 +7,8 @@ use wasmtime::Result;
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::IoError;
 use wasmtime_wasi_http::p2::bindings::http::types::{
-    self, ErrorCode, Headers, HostFields, HostIncomingRequest as _, HostOutgoingRequest as _, HostOutgoingResponse as _,
-    HostRequestOptions as _, HostResponseOutparam as _, IncomingBody, IncomingRequest, Method, OutgoingBody,
-    OutgoingRequest, OutgoingResponse, RequestOptions, ResponseOutparam, Scheme,
+    self, ErrorCode, Headers, HostFields, IncomingBody, IncomingRequest, Method, OutgoingBody, OutgoingRequest,
+    OutgoingResponse, RequestOptions, ResponseOutparam, Scheme,
 };
 use wasmtime_wasi_http::p2::{HeaderError, HeaderResult, HttpError, HttpResult};
 use wasmtime_wasi_http::{Error, FieldMap, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks};
@@ -99,7 +98,7 @@ impl HostFields for Host {
 
     fn set(&mut self, fields: Resource<FieldMap>, name: String, values: Vec<Vec<u8>>) -> HeaderResult<()> {
         self.bound().map_err(HeaderError::trap)?;
-        self.wasmtime_http().set(fields, name, values)
+        HostFields::set(&mut self.wasmtime_http(), fields, name, values)
     }
 
     fn delete(&mut self, fields: Resource<FieldMap>, name: String) -> HeaderResult<()> {
@@ -267,12 +266,21 @@ impl types::HostOutgoingResponse for Host {
 }
 
 impl types::HostResponseOutparam for Host {
-    fn set(&mut self, to: Resource<ResponseOutparam>, response: Result<Resource<OutgoingResponse>, ErrorCode>) -> Result<()> {
+    fn set(
+        &mut self,
+        to: Resource<ResponseOutparam>,
+        response: Result<Resource<OutgoingResponse>, ErrorCode>,
+    ) -> Result<()> {
         self.bound()?;
         types::HostResponseOutparam::set(&mut self.wasmtime_http(), to, response)
     }
 
-    fn send_informational(&mut self, to: Resource<ResponseOutparam>, status: u16, headers: Resource<Headers>) -> HttpResult<()> {
+    fn send_informational(
+        &mut self,
+        to: Resource<ResponseOutparam>,
+        status: u16,
+        headers: Resource<Headers>,
+    ) -> HttpResult<()> {
         self.bound()?;
         self.wasmtime_http().send_informational(to, status, headers)
     }

@@ -31,6 +31,7 @@ fn settings() -> Settings {
         clock_ms: 1_700_000_000_000,
         seed: [7; 32],
         tape: None,
+        outside: None,
     }
 }
 

@@ -230,7 +230,16 @@ impl Worker {
             prepared.folders.iter().map(|(folder, globs)| self.folder(folder, globs)).collect::<Result<_, _>>()?;
         let limits = prepared.limits.clone();
         let (fuel, output_bytes) = (limits.fuel, limits.output_bytes);
-        let host = Host::new(Settings { folders, limits, written_left, files_left, clock_ms, seed, tape, outside: parent.map(outside) });
+        let host = Host::new(Settings {
+            folders,
+            limits,
+            written_left,
+            files_left,
+            clock_ms,
+            seed,
+            tape,
+            outside: parent.map(outside),
+        });
         let mut store = host::store(&self.engine, host)?;
         let result = match prepared.run(&mut store, &arguments).await {
             Ok(result) => result,
