@@ -46,6 +46,7 @@ fn the_document_of_a_run_has_all_its_keys_and_no_values_unasked() {
         "failure",
         "resolved",
         "output",
+        "exchanges",
         "worker-says",
     ];
     assert_eq!(keys(step), BTreeSet::from(expected));

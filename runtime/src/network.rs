@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use claw_audit::Exchange;
 use claw_policy::{Limits, Name};
-use tokio::net::UnixStream;
 use tokio::runtime::{self, Runtime};
 
-use crate::connector::{self, Bounds, Connector, Failure, Told};
+use crate::connector::{self, Bounds, Connector, Failure, Told, interrupted};
 use crate::exchange::{Refused, Request, Response};
 
 /// What sends requests, with what it waits on.
@@ -100,22 +99,6 @@ const REASON_CHARS_MAX: usize = 500;
 
 fn reason(failure: &Failure) -> String {
     failure.to_string().chars().take(REASON_CHARS_MAX).collect()
-}
-
-/// Returns when the user has interrupted; never, where nobody can.
-async fn interrupted(interrupt: Option<BorrowedFd<'_>>) {
-    let watched = interrupt.and_then(|interrupt| watch(interrupt).ok());
-    match watched {
-        Some(watched) if watched.readable().await.is_ok() => {}
-        _ => std::future::pending().await,
-    }
-}
-
-/// The end of the socket that becomes readable then. Nobody reads it.
-fn watch(interrupt: BorrowedFd<'_>) -> io::Result<UnixStream> {
-    let socket = std::os::unix::net::UnixStream::from(interrupt.try_clone_to_owned()?);
-    socket.set_nonblocking(true)?;
-    UnixStream::from_std(socket)
 }
 
 fn refused(told: Told) -> Refused {

@@ -73,8 +73,8 @@ fn as_text(loaded: &Loaded) -> String {
     if !tasks.is_empty() {
         line(&mut text, "tasks  ", &tasks.join("; "));
     }
-    line(&mut text, "limits ", &format!("steps {},{}", policy.steps_max, limits(&policy.limits, Scope::Session)));
-    line(&mut text, "a step ", limits(&policy.limits, Scope::Step).trim());
+    let (session, step) = (limits(&policy.limits, Scope::Session), limits(&policy.limits, Scope::Step));
+    line(&mut text, "limits ", &format!("steps {},{session}; each step:{step}", policy.steps_max));
     let silent = if policy.order.strict { "" } else { "whether steps succeed (log2(steps + 1) bits a session); " };
     let uncovered = format!("{silent}time; that what was typed was meant; budgets, new in each session");
     line(&mut text, "labels do not cover", &uncovered);

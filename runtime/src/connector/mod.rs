@@ -14,6 +14,7 @@ mod dial;
 mod exchange;
 mod failure;
 mod headers;
+mod interrupt;
 mod lookup;
 mod metered;
 mod special_purpose;
@@ -37,6 +38,7 @@ use self::tls::Trust;
 
 pub use self::deadline::Bounds;
 pub use self::failure::{Failure, Part, Phase, Told};
+pub(crate) use self::interrupt::interrupted;
 pub use self::lookup::{Resolve, SystemResolver};
 
 /// How long a denial takes at least, so that how soon it comes does not tell what was denied: no lookup, or a lookup and
