@@ -12,10 +12,13 @@ use serde_json::{Value, json};
 use crate::program::{Place, events, violations};
 use crate::replay::is_the_same_again;
 
+/// A request's head and body.
+type Asked = (String, Vec<u8>);
+
 /// A server on loopback. It answers by `answer`, which is given the head of the request and its body, and keeps both.
 struct Server {
     address: String,
-    asked: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Server {
@@ -37,13 +40,12 @@ impl Server {
         Self { address, asked }
     }
 
-    fn asked(&self) -> Vec<(String, Vec<u8>)> {
+    fn asked(&self) -> Vec<Asked> {
         self.asked.lock().expect("nobody panics while it is held").clone()
     }
 }
 
-/// A request's head and body.
-fn read(stream: &TcpStream) -> (String, Vec<u8>) {
+fn read(stream: &TcpStream) -> Asked {
     let (mut reader, mut head) = (BufReader::new(stream), String::new());
     while !head.ends_with("\r\n\r\n") {
         if reader.read_line(&mut head).unwrap_or(0) == 0 {

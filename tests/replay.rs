@@ -229,10 +229,13 @@ impl Liar {
     }
 }
 
+/// What is lied about, and the change of the event that it is about.
+type Lie<'l> = (&'l str, &'l dyn Fn(&mut Event) -> bool);
+
 #[test]
 fn what_a_record_lies_about_is_found_at_its_line() {
     let liar = Liar::new();
-    let lies: &[(&str, &dyn Fn(&mut Event) -> bool)] = &[
+    let lies: &[Lie] = &[
         ("an output", &|event| match event {
             Event::Done { output, .. } => {
                 *output = Stored::Inline(json!({ "path": "report.md", "bytes": 1 }));

@@ -165,12 +165,12 @@ impl Any {
 
 impl Lost for Any {
     fn name(&mut self, _: bool) -> bool {
-        self.next() % 2 == 0
+        self.next().is_multiple_of(2)
     }
 
     fn bytes(&mut self, synced: &[u8], written: &[u8]) -> Vec<u8> {
         if !written.starts_with(synced) {
-            return if self.next() % 2 == 0 { synced.to_vec() } else { written.to_vec() };
+            return if self.next().is_multiple_of(2) { synced.to_vec() } else { written.to_vec() };
         }
         let mut new = written[synced.len()..].to_vec();
         let mut place = || usize::try_from(self.next() % (written.len() - synced.len() + 1) as u64).unwrap();

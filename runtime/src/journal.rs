@@ -12,8 +12,8 @@ use crate::playback::{Play, Playback, ReplayEnd};
 /// What a run writes to.
 #[derive(Debug)]
 pub(crate) enum Journal {
-    /// Its record.
-    Record(Record),
+    /// Its record. In a box: a replay's side is much smaller.
+    Record(Box<Record>),
     /// The record of the run that it repeats: everything has to be as it is there.
     Replay(Playback),
 }

@@ -74,7 +74,7 @@ impl Run {
             seed: record.store_seed(&runtime.seed)?,
         };
         record.append(&open)?;
-        Ok(Self::with(policy, runtime, Journal::Record(record), session))
+        Ok(Self::with(policy, runtime, Journal::Record(Box::new(record)), session))
     }
 
     /// A run that has been opened.

@@ -241,10 +241,8 @@ impl<'d> Loading<'d> {
         let refused: Vec<(&str, Authority)> = component
             .imports
             .iter()
-            .filter(|import| {
-                let may_be_inert = import.authority != Authority::Unknown;
-                !stands_behind(import.authority) && !(may_be_inert && asked(import.unversioned()))
-            })
+            .filter(|import| !stands_behind(import.authority))
+            .filter(|import| import.authority == Authority::Unknown || !asked(import.unversioned()))
             .map(|import| (import.name.as_str(), import.authority))
             .collect();
         if refused.is_empty() {

@@ -196,9 +196,10 @@ impl Host {
     /// Closes what `fd` stands for.
     pub(super) fn close(&mut self, fd: Resource<Descriptor>) -> wasmtime::Result<()> {
         let rep = fd.rep();
-        match self.tape.plays() {
-            true => drop(self.table.delete(Resource::<StandIn>::new_own(rep))?),
-            false => HostDescriptor::drop(&mut self.wasmtime_files(), fd)?,
+        if self.tape.plays() {
+            self.table.delete(Resource::<StandIn>::new_own(rep))?;
+        } else {
+            HostDescriptor::drop(&mut self.wasmtime_files(), fd)?;
         }
         self.places.release(rep);
         Ok(())
