@@ -147,11 +147,24 @@ fn a_plan_over_its_limits_is_refused() {
     }
 }
 
-/// `http-bytes` bounds what no component can ask for yet, and cannot be set.
+#[test]
+fn a_request_that_is_too_large_is_not_sent() {
+    let place = Place::new();
+    let policy = "claw = 1\nname = \"web\"\n[grant.web]\nhttp = [\"POST http://127.0.0.1:1/\"]\nsecrecy = []\n\
+                  [capability.fetch]\ncomponent = \"builtin:http-fetch\"\ngrants = [\"web\"]\n\
+                  [capability.fetch.limits]\nhttp-bytes = \"10KiB\"\n";
+    place.write("policy.toml", policy);
+    let arguments = json!({ "url": "http://127.0.0.1:1/", "method": "POST", "body": "x".repeat(20_000) });
+    let step = json!({ "id": "a", "capability": "fetch", "arguments": arguments });
+    place.write("plan.json", json!({ "claw": 1, "steps": [step] }).to_string());
+    let (code, run) = place.json(&["run", "--policy", "policy.toml", "--plan", "plan.json"]);
+    assert_eq!((code, &run["steps"][0]["failure"]["kind"]), (Some(4), &json!("limit.http-bytes")), "{run:#}");
+}
+
 #[test]
 fn each_row_of_the_table_is_hit_by_a_test_of_this_file() {
     let here = include_str!("limits.rs");
-    for row in LIMITS.iter().filter(|row| row.name != "http-bytes") {
+    for row in LIMITS {
         assert!(here.contains(&format!("{} = ", row.name)), "no test sets `{}`", row.name);
     }
 }

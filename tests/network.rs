@@ -176,7 +176,7 @@ fn case_103_a_private_address_is_reached_only_where_the_grant_names_it() {
 
 /// Each redirect is a request of its own, which has to be granted.
 #[test]
-fn case_106_a_redirect_goes_only_where_a_request_may() {
+fn case_107_a_redirect_goes_only_where_a_request_may() {
     let elsewhere = Server::new(|_| answer("200 OK", "", "reached"));
     let to = elsewhere.address.clone();
     let server = Server::new(move |head| match head.split(' ').nth(1) {

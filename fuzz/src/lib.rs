@@ -48,6 +48,7 @@ impl Example {
             binds: BTreeMap::new(),
             private: Vec::new(),
             protected: Vec::<PathBuf>::new(),
+            secrets: Vec::new(),
             make: false,
         };
         let overlaps = Folders::open(&document, &places).expect("the folders are there").overlaps();
