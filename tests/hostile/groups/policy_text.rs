@@ -303,7 +303,6 @@ fn case_195_limits_are_bounded_and_never_off(arena: &mut Arena) -> Contained {
         "[input.x]\ntype = \"string\"\nmaxLength = -1",
         "[input.x]\ntype = \"string\"\nmaxLength = 1e3",
         "[input.x]\ntype = \"number\"\nmaximum = inf",
-        "[limits]\nhttp-bytes = 1",
         "[limits]\nwall = \"1s\"",
         "[capability.write.limits]\nwritten = 1",
     ] {
@@ -312,7 +311,6 @@ fn case_195_limits_are_bounded_and_never_off(arena: &mut Arena) -> Contained {
             Ending::NotLoaded("policy.syntax"),
             Ending::NotLoaded("policy.schema"),
             Ending::NotLoaded("policy.limit"),
-            Ending::NotLoaded("policy.later"),
         ]);
     }
     // What is not set has its default.
