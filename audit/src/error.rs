@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::fault::Fault;
 use crate::secret::SecretError;
-use crate::verify::Fault;
 
 /// The record cannot be written: the run stops, since nothing happens unrecorded.
 #[derive(Debug, thiserror::Error)]

@@ -149,6 +149,28 @@ impl Event {
     }
 }
 
+/// The digests of the blobs that an event refers to.
+pub(crate) fn digests(event: &Event) -> impl Iterator<Item = &str> {
+    let (mut stored, mut plain): (Vec<&Stored>, Option<&str>) = (Vec::new(), None);
+    match event {
+        Event::Open { policy, inputs, seed, .. } => {
+            stored.push(policy);
+            stored.extend(inputs.values().map(|input| &input.value));
+            plain = Some(seed);
+        }
+        Event::Plan { text, .. } => stored.push(text),
+        Event::Step { arguments, .. } => stored.push(arguments),
+        Event::Done { output, tape, .. } => stored.extend([output].into_iter().chain(tape)),
+        Event::Failed { tape, .. } => stored.extend(tape),
+        Event::Verdict { .. } | Event::Exchange(_) | Event::Call(_) | Event::Halt(_) | Event::Seal { .. } => {}
+    }
+    let blobs = stored.into_iter().filter_map(|stored| match stored {
+        Stored::Blob(digest) => Some(digest.as_str()),
+        Stored::Inline(_) => None,
+    });
+    blobs.chain(plain)
+}
+
 /// Makes counts beyond what a JSON number carries exactly that number. They are a worker's word, which could else write a
 /// line that is no event to who reads it.
 fn bound_counts(value: &mut Value) {

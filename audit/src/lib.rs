@@ -5,9 +5,11 @@ mod canonical;
 pub mod checkpoint;
 #[cfg(test)]
 mod crashes;
+mod decided;
 mod disk;
 mod error;
 mod event;
+mod fault;
 #[cfg(test)]
 mod faulty;
 mod grammar;
@@ -31,10 +33,12 @@ mod verify;
 mod what_if;
 
 pub use blobs::{blob, stored, stored_value};
+pub use decided::{Decided, StepWhatIf, WhatIf};
 pub use error::RecordError;
 pub use event::{
     Call, Event, Exchange, FailureReason, Halt, Host, Input, Status, StepLabel, Stored, Usage, Verdict, Violation,
 };
+pub use fault::Fault;
 pub use list::{Filter, Summary, is_record, list};
 pub use machine::{Machine, MachineEvent};
 pub use plans::plan_text;
@@ -43,5 +47,5 @@ pub use prune::{Pruned, prune};
 pub use recheck::{recheck, verdict_of};
 pub use record::Record;
 pub use recover::{CutOff, recover};
-pub use verify::{Fault, Verified, VerifiedMachine, verify, verify_machine};
-pub use what_if::{Decided, Other, StepWhatIf, WhatIf, what_if};
+pub use verify::{Verified, VerifiedMachine, verify, verify_machine};
+pub use what_if::{Other, what_if};

@@ -14,9 +14,8 @@ use crate::error::RecordError;
 use crate::event::Status;
 use crate::log::{CHECKPOINT, LOG, Log};
 use crate::merkle::{Hash, Tree};
-use crate::reading::{open, read};
+use crate::reading::{open, read, signed};
 use crate::secret::secret_on;
-use crate::verify::signed;
 
 /// The name of the folder in claw's own, and of the key beside it.
 const FOLDER: &str = "machine";

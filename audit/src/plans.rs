@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::blobs::stored_value;
 use crate::event::{Event, Halt, StepLabel, Stored, Usage, Verdict, Violation};
+use crate::fault::{Fault, fault};
 use crate::log::LOG;
-use crate::verify::{Fault, fault};
 
 /// A plan as it was received, and what came of it. Lines are those of the log, from 1.
 #[derive(Debug)]

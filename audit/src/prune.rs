@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use crate::error::RecordError;
+use crate::fault::Fault;
 use crate::machine::{Machine, MachineEvent};
 use crate::recover::{hold, record_folder};
-use crate::verify::{Fault, VerifiedMachine, verify, verify_machine};
+use crate::verify::{VerifiedMachine, verify, verify_machine};
 
 /// A run whose record was to be taken away.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
-//! A log read back: its whole events, up to the first line that a crash left in parts.
+//! A log read back: its whole events, up to the first line that a crash left in parts, and its signed checkpoint.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek as _, SeekFrom};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -10,9 +10,11 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use crate::canonical;
+use crate::checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint, PublicKey};
+use crate::fault::{Fault, fault};
 use crate::lines::Lines;
+use crate::log::CHECKPOINT;
 use crate::merkle::Tree;
-use crate::verify::{Fault, fault};
 
 /// The most bytes of one line: an opening line holds a policy and its catalogue.
 const LINE_BYTES_MAX: u64 = 64 << 20;
@@ -81,4 +83,16 @@ pub(crate) fn read<E: DeserializeOwned + Serialize>(
         take(event, &tree).map_err(|what| wrong(&what))?;
     };
     Ok(Read { tree, bytes, torn })
+}
+
+/// The checkpoint in `folder`, if there is one.
+pub(crate) fn signed(folder: &Path, origin: &str, key: PublicKey) -> Result<Option<Checkpoint>, Fault> {
+    let path = folder.join(CHECKPOINT);
+    let mut note = String::new();
+    let read = File::open(&path).and_then(|file| file.take(CHECKPOINT_BYTES_MAX).read_to_string(&mut note));
+    match read {
+        Ok(_) => Checkpoint::open(&note, origin, key).map(Some).map_err(|error| fault(&path, None, error.to_string())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(fault(&path, None, error.to_string())),
+    }
 }

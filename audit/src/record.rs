@@ -9,10 +9,9 @@ use crate::blobs::Blobs;
 use crate::checkpoint::{Checkpoint, run_origin};
 use crate::disk::{make_folders, put_synced};
 use crate::error::RecordError;
-use crate::event::{Event, Status, Stored};
+use crate::event::{Event, Status, Stored, digests};
 use crate::log::{CHECKPOINT, Log};
 use crate::machine::{Machine, MachineEvent};
-use crate::verify::digests;
 
 /// A run's record, open for its run alone.
 #[derive(Debug)]

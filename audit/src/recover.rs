@@ -9,10 +9,11 @@ use crate::checkpoint::{Checkpoint, run_origin};
 use crate::disk::{Disk, put, put_synced, write_all};
 use crate::error::RecordError;
 use crate::event::{Event, Status};
+use crate::fault::Fault;
 use crate::log::{CHECKPOINT, LOG};
 use crate::machine::{Held, Machine, MachineEvent};
 use crate::reading::open;
-use crate::verify::{Examined, Fault, examine, strays};
+use crate::verify::{Examined, examine, strays};
 
 /// Bytes that are copied at once.
 const COPIED_AT_ONCE: usize = 64 << 10;

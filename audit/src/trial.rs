@@ -9,10 +9,10 @@ use std::time::SystemTime;
 use claw_policy::{Execution, Name, OutputFault, Plan, Policy, Session, Violation};
 
 use crate::blobs::stored_value;
+use crate::decided::{Decided, StepWhatIf, WhatIf};
+use crate::fault::{Fault, fault};
 use crate::log::LOG;
 use crate::plans::{End, RecordedPlan};
-use crate::verify::{Fault, fault};
-use crate::what_if::{Decided, StepWhatIf, WhatIf};
 
 /// A record while another policy decides on it.
 pub(crate) struct Trial<'r> {

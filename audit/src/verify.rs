@@ -2,29 +2,19 @@
 //! machine's log. It needs the record and the public key, and nothing of what ran.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _};
+use std::fs::{self, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::blobs::{blob, blob_folder, blob_path};
-use crate::checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint, MACHINE_ORIGIN, PublicKey, run_origin};
-use crate::event::{Event, Status, Stored};
+use crate::checkpoint::{Checkpoint, MACHINE_ORIGIN, PublicKey, run_origin};
+use crate::event::{Event, Status, digests};
+use crate::fault::{Fault, fault};
 use crate::grammar::Grammar;
 use crate::log::{CHECKPOINT, LOG};
 use crate::machine::MachineEvent;
 use crate::merkle::{Hash, Tree};
-use crate::reading::{Read, open, read};
-/// The first thing that is wrong.
-#[derive(Debug, thiserror::Error)]
-#[error("{}{}: {what}", .file.display(), .line.map(|line| format!(":{line}")).unwrap_or_default())]
-pub struct Fault {
-    /// The file that it is in.
-    pub file: PathBuf,
-    /// Its line, from 1.
-    pub line: Option<u64>,
-    /// What is wrong.
-    pub what: String,
-}
+use crate::reading::{Read, open, read, signed};
 
 /// A record in which nothing is wrong.
 #[derive(Debug)]
@@ -192,22 +182,6 @@ fn name_of(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-pub(crate) fn fault(file: &Path, line: Option<u64>, what: impl Into<String>) -> Fault {
-    Fault { file: file.to_owned(), line, what: what.into() }
-}
-
-/// The checkpoint in `folder`, if there is one.
-pub(crate) fn signed(folder: &Path, origin: &str, key: PublicKey) -> Result<Option<Checkpoint>, Fault> {
-    let path = folder.join(CHECKPOINT);
-    let mut note = String::new();
-    let read = File::open(&path).and_then(|file| file.take(CHECKPOINT_BYTES_MAX).read_to_string(&mut note));
-    match read {
-        Ok(_) => Checkpoint::open(&note, origin, key).map(Some).map_err(|error| fault(&path, None, error.to_string())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(fault(&path, None, error.to_string())),
-    }
-}
-
 impl Verified {
     /// Whether the machine's log opened this run once, and sealed it once, with this very checkpoint.
     ///
@@ -277,28 +251,6 @@ impl VerifiedMachine {
             _ => None,
         })
     }
-}
-
-/// The digests of the blobs that an event refers to.
-pub(crate) fn digests(event: &Event) -> impl Iterator<Item = &str> {
-    let (mut stored, mut plain): (Vec<&Stored>, Option<&str>) = (Vec::new(), None);
-    match event {
-        Event::Open { policy, inputs, seed, .. } => {
-            stored.push(policy);
-            stored.extend(inputs.values().map(|input| &input.value));
-            plain = Some(seed);
-        }
-        Event::Plan { text, .. } => stored.push(text),
-        Event::Step { arguments, .. } => stored.push(arguments),
-        Event::Done { output, tape, .. } => stored.extend([output].into_iter().chain(tape)),
-        Event::Failed { tape, .. } => stored.extend(tape),
-        Event::Verdict { .. } | Event::Exchange(_) | Event::Call(_) | Event::Halt(_) | Event::Seal { .. } => {}
-    }
-    let blobs = stored.into_iter().filter_map(|stored| match stored {
-        Stored::Blob(digest) => Some(digest.as_str()),
-        Stored::Inline(_) => None,
-    });
-    blobs.chain(plain)
 }
 
 /// Every blob that is referred to is there and is what its name says.

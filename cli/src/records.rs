@@ -116,6 +116,43 @@ fn verified(folder: &Path, key: PublicKey, policies: &mut Policies) -> Result<Ve
     Ok(record)
 }
 
+/// Verifies the records that are asked for, and gives each that does to `take`. What is wrong with the others is given back.
+pub(crate) fn each(
+    runs: &[PathBuf],
+    key: Option<&str>,
+    take: &mut dyn FnMut(&Found, &Verified, &mut Policies) -> Result<(), Fault>,
+) -> Result<Vec<Fault>, Error> {
+    let home = Home::find()?.private()?;
+    let machine = Machine::open(&home.state)?;
+    let key = self::key(&machine, key)?;
+    // Its own key signs this machine's log. Records of another machine are elsewhere, and stand for themselves.
+    let log = match claw_audit::verify_machine(machine.folder(), machine.key().public(), None) {
+        Ok(log) => log,
+        Err(fault) => return Ok(vec![fault]),
+    };
+    let (mut faults, mut policies) = (Vec::new(), Policies::default());
+    for found in all(&home, &log, runs)? {
+        let verified = match is_here(&home, &found.folder) {
+            true => in_log(&log, &found.folder, key, &mut policies),
+            false => alone(&found.folder, key, &mut policies),
+        };
+        faults.extend(verified.and_then(|record| take(&found, &record, &mut policies)).err());
+    }
+    Ok(faults)
+}
+
+/// Tells what does not verify, for people, on standard error.
+pub(crate) fn tell_faults(faults: &[Fault]) {
+    for fault in faults {
+        tell!("{}", printable(&format!("does not verify: {fault}")));
+    }
+}
+
+/// `1 run`, `2 runs`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// A fault as `--json` shows it.
 pub(crate) fn fault_json(fault: &Fault) -> Value {
     json!({ "file": fault.file, "line": fault.line, "what": fault.what })

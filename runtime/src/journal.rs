@@ -71,7 +71,10 @@ impl Journal {
     pub(crate) fn append(&mut self, event: &Event) -> Result<(), JournalError> {
         match self {
             Self::Record(record) => Ok(record.append(event)?),
-            Self::Replay(playback) => playback.append(event),
+            Self::Replay(playback) => match playback.append(event) {
+                Err(ReplayEnd::Full(most)) => Err(RecordError::Full(most).into()),
+                appended => Ok(appended?),
+            },
         }
     }
 

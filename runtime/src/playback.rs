@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use claw_audit::{Event, FailureReason, RecordError, Status, Stored, Usage, stored_value};
+use claw_audit::{Event, FailureReason, Status, Stored, Usage, stored_value};
 use serde_json::Value;
 
 use crate::host::{Answered, Call, Taped};
-use crate::journal::JournalError;
 
 /// The rule by which a record that is full halts its run.
 const LOG_RULE: &str = "budget.log";
@@ -38,6 +37,9 @@ pub enum ReplayEnd {
     /// Something came out differently.
     #[error("line {} of the log is not what happens now", .0.line)]
     Differs(Box<Difference>),
+    /// The record had reached its limit of so many bytes, and halted the run.
+    #[error("the record had reached its limit of {0} bytes")]
+    Full(u64),
     /// What it needs to go on is not in the record.
     #[error("the record does not say what came after its line {line}: {why}")]
     Over {
@@ -96,7 +98,7 @@ impl Playback {
     }
 
     /// Takes the end of the run, after a plan that ended with `status`: the record has to be sealed so, or cut off.
-    pub(crate) fn end(&mut self, status: Option<Status>) -> Result<(), JournalError> {
+    pub(crate) fn end(&mut self, status: Option<Status>) -> Result<(), ReplayEnd> {
         match (self.next(), status) {
             // No plan came, or the run was cut off after one: how that was sealed is not the plan's to say.
             (None | Some(Event::Seal { status: Status::Interrupted, .. }), _) | (Some(Event::Seal { .. }), None) => {
@@ -124,21 +126,17 @@ impl Playback {
     }
 
     /// Takes an event of the replay, which has to be the next one of the record.
-    pub(crate) fn append(&mut self, event: &Event) -> Result<(), JournalError> {
+    pub(crate) fn append(&mut self, event: &Event) -> Result<(), ReplayEnd> {
         if self.was_full() && matches!(event, Event::Step { .. } | Event::Call(_)) {
-            return Err(RecordError::Full(self.bytes_max).into());
+            return Err(ReplayEnd::Full(self.bytes_max));
         }
-        let Some(recorded) = self.next() else {
-            let why = "the run was cut off there".to_owned();
-            return Err(ReplayEnd::Over { line: self.at as u64, why }.into());
-        };
+        let over = |why: String| ReplayEnd::Over { line: self.at as u64, why };
+        let recorded = self.next().ok_or_else(|| over("the run was cut off there".to_owned()))?;
         // By their lines: a number has one there, and several in memory.
-        let line = |event: &Event| event.line().map_err(RecordError::Encoding);
+        let line = |event: &Event| event.line().map_err(|error| over(error.to_string()));
         if line(recorded)? != line(event)? {
             let (recorded, replayed) = (Some(recorded.clone()), event.clone());
-            return Err(
-                ReplayEnd::Differs(Box::new(Difference { line: self.at as u64 + 1, recorded, replayed })).into()
-            );
+            return Err(ReplayEnd::Differs(Box::new(Difference { line: self.at as u64 + 1, recorded, replayed })));
         }
         self.at += 1;
         Ok(())

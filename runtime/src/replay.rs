@@ -81,6 +81,7 @@ pub fn replay(
         Err(JournalError::Replay(ReplayEnd::Differs(difference))) => Ended::Differs(difference),
         Err(JournalError::Replay(ReplayEnd::Over { line, why })) => Ended::Over { line, why },
         Err(JournalError::Record(error)) => return Err(ReplayError::Open(error.to_string())),
+        Err(JournalError::Replay(error @ ReplayEnd::Full(_))) => return Err(ReplayError::Open(error.to_string())),
     };
     let (stood, steps) = played.map(Playback::steps).unwrap_or_default();
     Ok(Replayed { steps, stood, end })

@@ -131,7 +131,7 @@ impl Run {
     ) -> (Result<(), JournalError>, Option<Playback>) {
         match self.journal {
             Journal::Record(_) => (Ok(()), None),
-            Journal::Replay(mut playback) => (ended.and_then(|status| playback.end(status)), Some(playback)),
+            Journal::Replay(mut playback) => (ended.and_then(|status| Ok(playback.end(status)?)), Some(playback)),
         }
     }
 

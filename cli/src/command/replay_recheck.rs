@@ -7,9 +7,8 @@ use claw_policy::printable::printable;
 use serde_json::json;
 
 use crate::arguments::ReplayArguments;
-use crate::command::replay::{counted, each, tell_faults};
 use crate::error::{DONE, Error, UNVERIFIED};
-use crate::records::fault_json;
+use crate::records::{counted, each, fault_json, tell_faults};
 use crate::report;
 
 /// A run of which everything was decided as before.
@@ -22,7 +21,7 @@ struct Same {
 pub(crate) fn recheck(arguments: &ReplayArguments, json: bool) -> Result<ExitCode, Error> {
     let mut same = Vec::new();
     // Deciding again is a part of verifying.
-    let faults = each(arguments, &mut |_, record, _| {
+    let faults = each(&arguments.runs, arguments.key.as_deref(), &mut |_, record, _| {
         let count = |which: fn(&Event) -> bool| record.events.iter().filter(|event| which(event)).count();
         let plans = count(|event| matches!(event, Event::Verdict { .. }));
         let steps = count(|event| matches!(event, Event::Step { .. }));

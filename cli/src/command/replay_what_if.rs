@@ -11,10 +11,9 @@ use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
 use crate::arguments::{PolicyArguments, ReplayArguments};
-use crate::command::replay::{counted, each, tell_faults};
 use crate::error::{DONE, Error, REFUSED, UNVERIFIED};
 use crate::load::{Loaded, Purpose};
-use crate::records::fault_json;
+use crate::records::{counted, each, fault_json, tell_faults};
 use crate::report;
 
 /// A run on which the other policy has decided.
@@ -63,7 +62,7 @@ fn try_all(loaded: &Loaded, narrowing: Option<&Narrowing>, arguments: &ReplayArg
     let other = Other { text: loaded.text(), catalogue: &loaded.catalogue, narrowing };
     let mut outcome = Outcome::default();
     let (runs, left_out) = (&mut outcome.runs, &mut outcome.left_out);
-    let faults = each(arguments, &mut |found, verified, policies| {
+    let faults = each(&arguments.runs, arguments.key.as_deref(), &mut |found, verified, policies| {
         let own = policies.reopen(&found.folder, &verified.events);
         let name = own.map_or_else(|_| String::new(), |(policy, _)| policy.name.to_string());
         if name != loaded.policy.name.as_str() && !found.is_named && !arguments.all_policies {

@@ -10,22 +10,13 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 use wasmtime::component::Resource;
-use wasmtime_wasi::filesystem::Descriptor;
-use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
-use wasmtime_wasi::p2::bindings::filesystem::types::{
-    DescriptorFlags, DescriptorStat, DescriptorType, ErrorCode, MetadataHashValue,
-};
 use wasmtime_wasi::p2::pipe::{ClosedInputStream, SinkOutputStream};
-use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, ReaddirIterator, StreamError};
-use wasmtime_wasi_http::p2::HttpError;
-use wasmtime_wasi_http::p2::bindings::http::types as http;
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, StreamError};
 
 use super::Host;
-use super::filesystem_list::Entry;
-use super::place::{Held, Place};
+use super::place::Place;
 use super::stop::Stop;
-use super::tape::json_bytes;
-use crate::exchange::{Refused, Response};
+use crate::exchange::Refused;
 
 /// Bytes that an entry of a listing takes besides its name, as JSON.
 const ENTRY_BYTES: usize = 24;
@@ -76,25 +67,34 @@ pub enum Answer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Received {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: String,
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: String,
+}
+
+/// A name in a folder, and the number of its type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// None where it is not UTF-8.
+    pub(super) name: Option<String>,
+    pub(super) kind: u8,
 }
 
 /// A number of up to 64 bits, as decimal text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wide(u64);
+pub struct Wide(pub(super) u64);
 
 /// What `stat` tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stat {
-    kind: u8,
-    links: Wide,
-    size: Wide,
-    accessed: Option<(Wide, u32)>,
-    modified: Option<(Wide, u32)>,
-    changed: Option<(Wide, u32)>,
+    pub(super) kind: u8,
+    pub(super) links: Wide,
+    pub(super) size: Wide,
+    pub(super) accessed: Option<(Wide, u32)>,
+    pub(super) modified: Option<(Wide, u32)>,
+    pub(super) changed: Option<(Wide, u32)>,
 }
 
 impl Serialize for Wide {
@@ -129,6 +129,16 @@ impl Answer {
     }
 }
 
+/// How many bytes of JSON a text is, at most.
+pub(super) fn json_bytes(text: &str) -> usize {
+    let escaped = |byte| match byte {
+        0..=0x1f => 6,
+        b'"' | b'\\' => 2,
+        _ => 1,
+    };
+    text.bytes().map(escaped).sum()
+}
+
 /// What a call gives when it does not fail.
 pub(super) trait Gives: Sized {
     /// In the form that is kept.
@@ -156,76 +166,6 @@ pub(super) trait Fails: Sized {
 
     /// The guest is stopped.
     fn stopped(stop: Stop) -> Self;
-}
-
-impl Fails for FsError {
-    fn keep(self, host: &Host) -> (Answer, &'static str, Self) {
-        match self.downcast() {
-            Ok(code) => (Answer::Error(code.name().into()), code.name(), code.into()),
-            Err(trap) => {
-                let stop = Stop::of(&trap, host);
-                (Answer::Stopped(stop.clone()), "stopped", Self::stopped(stop))
-            }
-        }
-    }
-
-    fn again(answer: Answer) -> Result<Self, Answer> {
-        match answer {
-            Answer::Error(name) => match CODES.iter().find(|code| code.name() == name) {
-                Some(code) => Ok((*code).into()),
-                None => Err(Answer::Error(name)),
-            },
-            Answer::Stopped(stop) => Ok(Self::stopped(stop)),
-            other => Err(other),
-        }
-    }
-
-    fn stopped(stop: Stop) -> Self {
-        Self::trap(stop)
-    }
-}
-
-impl Fails for HttpError {
-    fn keep(self, host: &Host) -> (Answer, &'static str, Self) {
-        let trap = match self.downcast() {
-            Ok(code) => match Refused::of(&code) {
-                Some(refused) => return (Answer::Refused(refused), refused.name(), code.into()),
-                None => code.into(),
-            },
-            Err(trap) => trap,
-        };
-        let stop = Stop::of(&trap, host);
-        (Answer::Stopped(stop.clone()), "stopped", Self::stopped(stop))
-    }
-
-    fn again(answer: Answer) -> Result<Self, Answer> {
-        match answer {
-            Answer::Refused(refused) => Ok(http::ErrorCode::from(refused).into()),
-            Answer::Stopped(stop) => Ok(Self::stopped(stop)),
-            other => Err(other),
-        }
-    }
-
-    fn stopped(stop: Stop) -> Self {
-        Self::trap(stop)
-    }
-}
-
-impl Gives for Response {
-    fn keep(&self, _host: &Host) -> Answer {
-        let headers = self.headers.iter().map(|(name, value)| (name.clone(), BASE64_STANDARD.encode(value)));
-        Answer::Response(Received {
-            status: self.status,
-            headers: headers.collect(),
-            body: BASE64_STANDARD.encode(&self.body),
-        })
-    }
-
-    fn again(answer: Answer, _place: Option<&Arc<Place>>, _host: &mut Host) -> Option<Self> {
-        let Answer::Response(Received { status, headers, body }) = answer else { return None };
-        let headers = headers.into_iter().map(|(name, value)| Some((name, BASE64_STANDARD.decode(value).ok()?)));
-        Some(Self { status, headers: headers.collect::<Option<_>>()?, body: BASE64_STANDARD.decode(body).ok()? })
-    }
 }
 
 impl Fails for StreamError {
@@ -275,17 +215,13 @@ macro_rules! plain {
         })*
     };
 }
+pub(super) use plain;
 
 plain! {
     (): _done => Answer::Done, Answer::Done => Some(());
     u64: number => Answer::Number(Wide(*number)), Answer::Number(Wide(number)) => Some(number);
     bool: truth => Answer::Truth(*truth), Answer::Truth(truth) => Some(truth);
     String: text => Answer::Text(text.clone()), Answer::Text(text) => Some(text);
-    DescriptorType: kind => Answer::Kind(*kind as u8), Answer::Kind(number) => kind(number);
-    DescriptorFlags: flags => Answer::Flags(bits(*flags)), Answer::Flags(flags) => Some(flags_of(flags));
-    DescriptorStat: stat => Answer::Stat(Stat::of(stat)), Answer::Stat(stat) => stat.again();
-    MetadataHashValue: hash => Answer::Number(Wide(hash.lower)),
-        Answer::Number(Wide(lower)) => Some(MetadataHashValue { lower, upper: 0 });
 }
 
 impl Gives for Vec<u8> {
@@ -322,22 +258,6 @@ impl Gives for (Vec<u8>, bool) {
     }
 }
 
-impl Gives for Resource<Descriptor> {
-    fn keep(&self, host: &Host) -> Answer {
-        match host.places.get(self.rep()) {
-            Some(Held::Descriptor(place)) => Answer::Opened(Place::clone(place)),
-            _ => Answer::Done,
-        }
-    }
-
-    fn again(answer: Answer, _place: Option<&Arc<Place>>, host: &mut Host) -> Option<Self> {
-        match answer {
-            Answer::Opened(place) => host.stand_in(Arc::new(place)).ok(),
-            _ => None,
-        }
-    }
-}
-
 impl Gives for Resource<DynInputStream> {
     fn keep(&self, _host: &Host) -> Answer {
         Answer::Stream
@@ -365,118 +285,3 @@ impl Gives for Resource<DynOutputStream> {
         Some(stream)
     }
 }
-
-impl Gives for Resource<ReaddirIterator> {
-    fn keep(&self, host: &Host) -> Answer {
-        Answer::Entries(host.entries_of(self))
-    }
-
-    fn again(answer: Answer, _place: Option<&Arc<Place>>, host: &mut Host) -> Option<Self> {
-        match answer {
-            Answer::Entries(entries) => host.hold_listing(entries).ok(),
-            _ => None,
-        }
-    }
-}
-
-impl Stat {
-    fn of(stat: &DescriptorStat) -> Self {
-        let time = |time: &Option<Datetime>| time.as_ref().map(|time| (Wide(time.seconds), time.nanoseconds));
-        Self {
-            kind: stat.type_ as u8,
-            links: Wide(stat.link_count),
-            size: Wide(stat.size),
-            accessed: time(&stat.data_access_timestamp),
-            modified: time(&stat.data_modification_timestamp),
-            changed: time(&stat.status_change_timestamp),
-        }
-    }
-
-    fn again(self) -> Option<DescriptorStat> {
-        let time =
-            |time: Option<(Wide, u32)>| time.map(|(Wide(seconds), nanoseconds)| Datetime { seconds, nanoseconds });
-        Some(DescriptorStat {
-            type_: kind(self.kind)?,
-            link_count: self.links.0,
-            size: self.size.0,
-            data_access_timestamp: time(self.accessed),
-            data_modification_timestamp: time(self.modified),
-            status_change_timestamp: time(self.changed),
-        })
-    }
-}
-
-/// The flags as bits.
-pub(super) fn bits(flags: DescriptorFlags) -> u32 {
-    flags.as_array().first().copied().unwrap_or_default()
-}
-
-fn flags_of(wanted: u32) -> DescriptorFlags {
-    FLAGS.into_iter().filter(|flag| bits(*flag) & wanted != 0).fold(DescriptorFlags::empty(), |all, flag| all | flag)
-}
-
-/// The type with this number.
-pub(super) fn kind(number: u8) -> Option<DescriptorType> {
-    KINDS.into_iter().find(|kind| *kind as u8 == number)
-}
-
-const FLAGS: [DescriptorFlags; 6] = [
-    DescriptorFlags::READ,
-    DescriptorFlags::WRITE,
-    DescriptorFlags::FILE_INTEGRITY_SYNC,
-    DescriptorFlags::DATA_INTEGRITY_SYNC,
-    DescriptorFlags::REQUESTED_WRITE_SYNC,
-    DescriptorFlags::MUTATE_DIRECTORY,
-];
-
-const KINDS: [DescriptorType; 8] = [
-    DescriptorType::Unknown,
-    DescriptorType::BlockDevice,
-    DescriptorType::CharacterDevice,
-    DescriptorType::Directory,
-    DescriptorType::Fifo,
-    DescriptorType::SymbolicLink,
-    DescriptorType::RegularFile,
-    DescriptorType::Socket,
-];
-
-/// Every error of `wasi:filesystem`, to be found by its name.
-const CODES: [ErrorCode; 37] = [
-    ErrorCode::Access,
-    ErrorCode::WouldBlock,
-    ErrorCode::Already,
-    ErrorCode::BadDescriptor,
-    ErrorCode::Busy,
-    ErrorCode::Deadlock,
-    ErrorCode::Quota,
-    ErrorCode::Exist,
-    ErrorCode::FileTooLarge,
-    ErrorCode::IllegalByteSequence,
-    ErrorCode::InProgress,
-    ErrorCode::Interrupted,
-    ErrorCode::Invalid,
-    ErrorCode::Io,
-    ErrorCode::IsDirectory,
-    ErrorCode::Loop,
-    ErrorCode::TooManyLinks,
-    ErrorCode::MessageSize,
-    ErrorCode::NameTooLong,
-    ErrorCode::NoDevice,
-    ErrorCode::NoEntry,
-    ErrorCode::NoLock,
-    ErrorCode::InsufficientMemory,
-    ErrorCode::InsufficientSpace,
-    ErrorCode::NotDirectory,
-    ErrorCode::NotEmpty,
-    ErrorCode::NotRecoverable,
-    ErrorCode::Unsupported,
-    ErrorCode::NoTty,
-    ErrorCode::NoSuchDevice,
-    ErrorCode::Overflow,
-    ErrorCode::NotPermitted,
-    ErrorCode::Pipe,
-    ErrorCode::ReadOnly,
-    ErrorCode::InvalidSeek,
-    ErrorCode::TextFileBusy,
-    ErrorCode::CrossDevice,
-];

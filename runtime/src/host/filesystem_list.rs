@@ -4,14 +4,14 @@ use std::vec;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
-use serde::{Deserialize, Serialize};
 use wasmtime::Result;
 use wasmtime::component::{Resource, ResourceTableError};
 use wasmtime_wasi::filesystem::{Descriptor, Dir};
 use wasmtime_wasi::p2::bindings::filesystem::types::{DescriptorType, DirectoryEntry, ErrorCode};
 use wasmtime_wasi::p2::{FsError, FsResult, ReaddirIterator};
 
-use super::{Host, answer};
+use super::answer::Entry;
+use super::{Host, answer_files};
 
 /// Entries of all listings that a step holds at a time; beyond, a listing fails with `insufficient-memory`. They are
 /// some 100 bytes each on the host, and no other limit counts them.
@@ -19,15 +19,6 @@ const ENTRIES_MAX: usize = 100_000;
 
 /// The folder that is listed, opened anew: reading moves the place that a descriptor is read from.
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-
-/// A name in a folder, and the number of its type.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Entry {
-    /// None where it is not UTF-8.
-    pub(super) name: Option<String>,
-    kind: u8,
-}
 
 /// A listing that the guest reads. It stands in the table where wasmtime would have a `ReaddirIterator`, which collects
 /// without bound, looks at each entry's metadata, and keeps the order of the disk.
@@ -67,7 +58,7 @@ impl Host {
         let listing = self.table.get_mut(&Resource::<Listing>::new_borrow(listing.rep()))?;
         let Some(Entry { name, kind }) = listing.entries.next() else { return Ok(None) };
         let name = name.ok_or(ErrorCode::IllegalByteSequence)?;
-        Ok(Some(DirectoryEntry { type_: answer::kind(kind).unwrap_or(DescriptorType::Unknown), name }))
+        Ok(Some(DirectoryEntry { type_: answer_files::kind(kind).unwrap_or(DescriptorType::Unknown), name }))
     }
 
     /// Drops it.

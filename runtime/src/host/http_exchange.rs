@@ -4,8 +4,6 @@
 //! A request goes out once its body is finished: in `handle`, where it has none, and else in `finish`. When either returns
 //! the response is there, so nothing waits, and a replay gives the same.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use http::{HeaderMap, HeaderName, HeaderValue};
 use wasmtime::Result;
 use wasmtime::component::Resource;
@@ -19,34 +17,13 @@ use wasmtime_wasi_http::p2::bindings::http::types::{
 use wasmtime_wasi_http::p2::{HttpError, HttpResult};
 
 use super::Host;
+use super::draft::{Draft, Stage};
 use super::io_poll::Wait;
 use super::place::Held;
-use super::stop::{Limit, Stop};
 use super::tape::answered;
 use crate::exchange::{Refused, Request, Response};
 
 const HANDLE: &str = "wasi:http/outgoing-handler#handle";
-
-/// A body while it is written, and what becomes of it: the guest holds it, its stream and its request apart.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Draft(Arc<Mutex<Writing>>);
-
-#[derive(Debug, Default)]
-struct Writing {
-    bytes: Vec<u8>,
-    stage: Stage,
-    has_stream: bool,
-    /// The request that waits for it, and the number of the future that waits for the response.
-    sends: Option<(Request, u32)>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Stage {
-    #[default]
-    Open,
-    Finished,
-    GivenUp,
-}
 
 /// What stands in the table for a response that is to come.
 enum Future {
@@ -68,23 +45,6 @@ struct Body(Option<Vec<u8>>);
 
 /// What stands in the table for trailers, of which there are none: whether that was told.
 struct NoTrailers(bool);
-
-impl Draft {
-    fn with<T>(&self, act: impl FnOnce(&mut Writing) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Adds bytes, if all of them together are at most `most`.
-    pub(super) fn write(&self, bytes: &[u8], most: u64) -> Result<(), Stop> {
-        self.with(|writing| {
-            if (writing.bytes.len() + bytes.len()) as u64 > most {
-                return Err(Stop::Limit(Limit::HttpBytes));
-            }
-            writing.bytes.extend_from_slice(bytes);
-            Ok(())
-        })
-    }
-}
 
 impl Refused {
     /// That which a guest was told so.

@@ -4,8 +4,11 @@
 //! descriptors, requests go to the parent, and `wasi:sockets` is linked with nothing behind it.
 
 mod answer;
+mod answer_files;
+mod answer_http;
 mod cli;
 mod clocks;
+mod draft;
 mod filesystem_access;
 mod filesystem_change;
 mod filesystem_list;
@@ -218,7 +221,7 @@ pub struct Host {
     denied: Option<Denied>,
     http: http_types::Http,
     /// The bodies of requests that are not sent yet, by the request's handle.
-    drafts: BTreeMap<u32, http_exchange::Draft>,
+    drafts: BTreeMap<u32, draft::Draft>,
     outside: Option<Outside>,
 }
 

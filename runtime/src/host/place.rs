@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::http_exchange::Draft;
+use super::draft::Draft;
 
 /// What a descriptor stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::Host;
-use super::answer::{Answer, Fails, Gives};
+use super::answer::{Answer, Fails, Gives, json_bytes};
 use super::place::{Denied, Place};
 use super::stop::Stop;
 
@@ -170,16 +170,6 @@ impl Tape {
     pub(super) fn into_calls(self) -> (Vec<Taped>, u64) {
         (self.calls, self.left_out)
     }
-}
-
-/// How many bytes of JSON a text is, at most.
-pub(super) fn json_bytes(text: &str) -> usize {
-    let escaped = |byte| match byte {
-        0..=0x1f => 6,
-        b'"' | b'\\' => 2,
-        _ => 1,
-    };
-    text.bytes().map(escaped).sum()
 }
 
 /// Answers a call: from the tape in a replay; otherwise by making it, which `live` does, and putting it on the tape.

@@ -219,14 +219,14 @@ fn everything_that_is_linked_is_listed_and_nothing_else() {
         assert!(has(&mut linker, interface, name), "{interface} is not linked");
     }
     assert_eq!(LINKED.len(), NAMES.len());
-    for interface in ["wasi:sockets/tcpx", "wasi:http/outgoing-handler", "wasi:io/other", "wasi:cli/stdinx", ""] {
+    for interface in ["wasi:sockets/tcpx", "wasi:http/incoming-handler", "wasi:io/other", "wasi:cli/stdinx", ""] {
         assert_eq!(authority(interface), Authority::Unknown);
     }
-    assert!(!has(&mut linker, "wasi:http/outgoing-handler", "handle"));
+    assert!(!has(&mut linker, "wasi:http/incoming-handler", "handle"));
 }
 
 /// Something of each of [`LINKED`].
-const NAMES: [&str; 27] = [
+const NAMES: [&str; 29] = [
     "get-environment",
     "exit",
     "get-stdin",
@@ -247,6 +247,8 @@ const NAMES: [&str; 27] = [
     "insecure-seed",
     "get-directories",
     "descriptor",
+    "handle",
+    "fields",
     "instance-network",
     "resolve-addresses",
     "network",
