@@ -261,6 +261,13 @@ fn a_response_that_is_too_large_or_too_late_is_an_error_in_bounds() {
 }
 
 #[test]
+fn what_sends_requests_is_said_to() {
+    let told = Place::new().claw(&["capability", "inspect", "builtin:http-fetch"]).out;
+    let (_, requests) = told.split_once("requests, as hosts are granted").expect("they are told apart");
+    assert!(requests.trim_start().starts_with("wasi:http/"), "{told}");
+}
+
+#[test]
 fn a_component_that_sends_requests_needs_a_grant_of_hosts() {
     let place = place(&["GET http://127.0.0.1:1/".to_owned()], "");
     let policy = place.read("policy.toml");

@@ -52,7 +52,7 @@ pub struct FolderGrant {
     pub mount: Option<String>,
 }
 
-/// Hosts that are granted. This version decides on plans that use them, and runs none.
+/// Hosts that are granted. This version decides on plans that use `tcp`, and runs none.
 #[derive(Clone, Debug)]
 pub struct HostGrant {
     /// Requests.

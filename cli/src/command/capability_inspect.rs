@@ -47,6 +47,7 @@ fn describe(name: &str, component: &Component) -> String {
         }
     };
     list(&mut text, "\nimports with authority: folders, as granted\n", Authority::Folders);
+    list(&mut text, "\nimports with authority: requests, as hosts are granted\n", Authority::Http);
     list(&mut text, "\nimports of the network: with nothing behind them\n", Authority::Network);
     list(&mut text, "\nimports that this claw gives nobody: it cannot be a capability\n", Authority::Unknown);
     list(&mut text, "\nimports without authority: always linked\n", Authority::Inert);
@@ -55,6 +56,11 @@ fn describe(name: &str, component: &Component) -> String {
     }
     if imports(Authority::Folders).next().is_some() {
         text.push_str("\nto link its folders with nothing behind them, write in its capability:\n  inert = [\"wasi:filesystem\"]\n");
+    }
+    if imports(Authority::Http).next().is_some() {
+        text.push_str(
+            "\nto link its requests with nothing behind them, write in its capability:\n  inert = [\"wasi:http\"]\n",
+        );
     }
     if imports(Authority::Network).next().is_some() {
         text.push_str("\nto link the network with nothing behind it, as it has to be, write in its capability:\n  inert = [\"wasi:sockets\"]\n");
