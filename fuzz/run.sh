@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs every target for some seconds, as many at once as there are cores, and shows what its corpus reaches of its
-# module. With `keep`, what reaches more goes into the corpus. Fails on a crash, and where a corpus reaches under half.
+# module. With `keep`, what reaches more goes into the corpus; without, the seed is the same each time, so that a change
+# is not blamed for what chance finds. Fails on a crash, and where a corpus reaches under half.
 set -eu
 seconds=${1:?usage: fuzz/run.sh SECONDS [keep]}
 keep=${2:-}
@@ -11,6 +12,8 @@ tools=$(rustc --print sysroot)/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/
 # In memory where that can be: a record is many small files.
 work=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)
 trap 'rm -rf "$work"' EXIT
+seed=1
+[ "$keep" != keep ] || seed=0 # Zero is libFuzzer's word for another one each time.
 
 RUSTC_WRAPPER=$root/fuzz/rustc.sh "${CARGO:-cargo}" build --locked --target-dir "$built"
 
@@ -20,10 +23,11 @@ mkdir -p "$work/$1" "artifacts/$1"
 dictionary=$(ls "dictionaries/$1" 2>/dev/null || true)
 export TMPDIR="$work" LLVM_PROFILE_FILE="$work/unused"
 "$built/debug/$1" "$work/$1" "corpus/$1" ${dictionary:+-dict="$dictionary"} -max_len="$2" \
-    -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="artifacts/$1/" \
+    -seed="$seed" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+    -artifact_prefix="artifacts/$1/" \
     >"$work/$1.log" 2>&1 || touch "$work/$1.crashed"
 END
-export work built seconds
+export work built seconds seed
 grep -v '^#' targets | awk '{ print $1, $2 }' | xargs -P "$(nproc)" -L 1 sh "$work/run"
 
 failed=

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::approval::Question;
 use crate::json::{with_index, with_key};
 use crate::name::Name;
+use crate::printable::printable_lines;
 
 /// One reason why a plan, or a step that starts, is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -181,15 +182,15 @@ pub struct LoadError {
 }
 
 impl LoadError {
-    /// An error about `span` of the policy's text.
+    /// An error about `span` of the policy's text. What it repeats of that text, a pattern say, is made printable.
     pub fn new(rule: &'static str, span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { rule, span, message: message.into(), help: None }
+        Self { rule, span, message: printable_lines(&message.into()), help: None }
     }
 
     /// Adds what to do.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(printable_lines(&help.into()));
         self
     }
 }

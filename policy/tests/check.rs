@@ -581,6 +581,17 @@ fn a_keyword_that_could_never_matter_does_not_load() {
 }
 
 #[test]
+fn what_a_load_error_repeats_of_the_policy_is_printable() {
+    for hostile in ["\\u001B[2J", "\\u202E", "\\r", "\\u0000"] {
+        let policy = POLICY.replace("pattern = '[a-z]{1,20}'", &format!("pattern = \"({hostile}\""));
+        let errors = Policy::parse(&policy, &catalogue()).expect_err("the group is not closed");
+        let message = &errors[0].message;
+        assert!(message.contains("regex parse error"), "{message}");
+        assert!(!message.contains(['\u{1b}', '\u{202e}', '\r', '\0']), "{message:?}");
+    }
+}
+
+#[test]
 fn faults_cost_no_more_than_the_text_that_they_are_about() {
     let keys: Vec<String> = (0..50_000).map(|_| "\"a\":1".to_owned()).collect();
     let refused =
