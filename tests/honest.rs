@@ -11,6 +11,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use crate::peer::{Peer, nobody};
 use crate::program::{Place, Ran, build_guests, repository};
 use crate::replay::is_the_same_again;
 
@@ -64,6 +65,8 @@ const PROGRAMS: &[(&str, End)] = &[
     ("stack_is_bounded", Fails("trap", "call stack is exhausted")),
     ("stdin_is_empty", Done),
     ("stdout_is_kept_up_to_a_bound", Done),
+    ("tcp_connections", Done),
+    ("tcp_script", Done),
     ("temporary_files", Done),
     ("threads_cannot_start", Done),
     ("too_many_open_files", Fails("limit.open-files", "")),
@@ -213,9 +216,25 @@ fn program(name: &str) -> Place {
     static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
     let folder = PROGRAMS.get_or_init(|| build_guests("tests/guests/honest"));
     let component = fs::read(folder.join(format!("{name}.wasm"))).expect("the program is built");
-    let inert = if name == "network_is_unsupported" { "inert = [\"wasi:sockets\"]\n" } else { "" };
-    let place = place(&component, &format!("[capability.program]\n{HAS}{inert}"));
+    let place = match name {
+        "network_is_unsupported" => {
+            place(&component, &format!("[capability.program]\n{HAS}inert = [\"wasi:sockets\"]\n"))
+        }
+        "tcp_connections" | "tcp_script" => with_peers(&component),
+        _ => place(&component, &format!("[capability.program]\n{HAS}")),
+    };
     place.write("plan.json", r#"{ "claw": 1, "steps": [{ "id": "program", "capability": "program" }] }"#);
+    place
+}
+
+/// A place where the program may connect to a server and to where nobody is.
+fn with_peers(component: &[u8]) -> Place {
+    let (server, nobody) = (Peer::new().address, nobody());
+    let grant = format!("[grant.peers]\ntcp = [\"{server}\", \"{nobody}\"]\nsecrecy = []\naccepts = []\n");
+    let has = HAS.replacen("grants = [", "grants = [\"peers\", ", 1);
+    let place = place(component, &format!("{grant}[capability.program]\n{has}"));
+    place.write("in/peers", format!("{server}\n{nobody}\n"));
+    place.write("in/script", "ask all\nsend 3\nask echo\nsend 3\nreceive 3\n");
     place
 }
 

@@ -14,7 +14,7 @@ use crate::program::{Place, copy, program, violations};
 
 /// Replays a run of this place: the exit code, and the document.
 pub(crate) fn replay(place: &Place, run: &Value) -> (Option<i32>, Value) {
-    place.json(&["replay", run["run"].as_str().expect("a run has an id")])
+    place.json(&["replay", run["run"].as_str().unwrap_or_else(|| panic!("a run has an id: {run:#}"))])
 }
 
 /// Fails unless a replay of the run comes to the same, with each of its steps run again.

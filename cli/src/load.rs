@@ -1,6 +1,6 @@
 //! From names on the command line to a policy that is ready: components compiled, folders open, inputs bound.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -82,7 +82,7 @@ impl Loaded {
         };
         let policy = policy?;
         if purpose == Purpose::Run {
-            runs(&policy, &document).map_err(refuse)?;
+            has_required(&document).map_err(refuse)?;
         }
         Ok(Self { file, document, catalogue, policy: Arc::new(policy), components, folders, home, cache })
     }
@@ -171,29 +171,18 @@ fn test_plans(document: &Document, base: &Path) -> Result<BTreeMap<String, Strin
     nothing_wrong(errors).map(|()| files)
 }
 
-/// What this version decides on and cannot run.
-fn runs(policy: &Policy, document: &Document) -> Result<(), Vec<LoadError>> {
-    let held: BTreeSet<&Name> = policy.capabilities.values().flat_map(|capability| &capability.grants).collect();
-    let tcp = policy
-        .grants
-        .iter()
-        .filter(|(name, grant)| held.contains(name) && grant.hosts().is_some_and(|hosts| !hosts.tcp.is_empty()));
-    let errors = tcp.map(|(name, _)| {
-        let message =
-            format!("the grant `{name}` is of TCP, and a capability holds it: this version of claw checks such plans, and runs none");
-        LoadError::new("policy.later", document.grant_span(name), message)
-            .help("keep the capabilities without it: `--only`; `claw check` works with all")
-    });
-    let mut errors: Vec<LoadError> = errors.collect();
+/// What the policy requires of this machine.
+fn has_required(document: &Document) -> Result<(), Vec<LoadError>> {
     let required = document.requires();
-    if !required.is_empty() {
-        let missing = Wall::supported().missing();
-        errors.extend(required.into_iter().filter(|(part, _)| missing.contains(part)).map(|(part, span)| {
-            let message = format!("the policy requires `{part}`, which this machine's kernel does not have");
-            LoadError::new("sandbox.require", span, message).help("run it on a machine that has it: see `claw doctor`")
-        }));
+    if required.is_empty() {
+        return Ok(());
     }
-    nothing_wrong(errors)
+    let missing = Wall::supported().missing();
+    let missing = required.into_iter().filter(|(part, _)| missing.contains(part)).map(|(part, span)| {
+        let message = format!("the policy requires `{part}`, which this machine's kernel does not have");
+        LoadError::new("sandbox.require", span, message).help("run it on a machine that has it: see `claw doctor`")
+    });
+    nothing_wrong(missing.collect())
 }
 
 fn nothing_wrong(errors: Vec<LoadError>) -> Result<(), Vec<LoadError>> {

@@ -111,6 +111,11 @@ impl Capability {
         part.is_some_and(|ty| endorsement.schema.narrows(&ty, value).is_ok())
     }
 
+    /// Whether it may make TCP connections.
+    pub fn connects(&self, grants: &BTreeMap<Name, Grant>) -> bool {
+        self.grants.iter().filter_map(|name| grants.get(name)).any(Grant::is_tcp)
+    }
+
     /// Whether a step of it can change anything outside its own store.
     pub fn has_effects(&self, grants: &BTreeMap<Name, Grant>) -> bool {
         self.grants.iter().filter_map(|name| grants.get(name)).any(Grant::is_sink)

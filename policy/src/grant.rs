@@ -52,7 +52,7 @@ pub struct FolderGrant {
     pub mount: Option<String>,
 }
 
-/// Hosts that are granted. This version decides on plans that use `tcp`, and runs none.
+/// Hosts that are granted.
 #[derive(Clone, Debug)]
 pub struct HostGrant {
     /// Requests.
@@ -115,6 +115,11 @@ impl Grant {
     /// Whether it grants requests over HTTP.
     pub fn is_http(&self) -> bool {
         self.hosts().is_some_and(|hosts| !hosts.http.is_empty())
+    }
+
+    /// Whether it grants TCP connections.
+    pub fn is_tcp(&self) -> bool {
+        self.hosts().is_some_and(|hosts| !hosts.tcp.is_empty())
     }
 
     /// Whether files can be written through it.

@@ -14,14 +14,14 @@ use claw_policy::{
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::ask::Ask;
 use crate::components::Components;
 use crate::ending::{Ending, INTERRUPTED, StepOutcome, failed, fault_ending, reason, settle};
 use crate::engine::Allocation;
-use crate::exchange::{Refused, Request};
 use crate::folders::Folders;
 use crate::host::Report;
 use crate::journal::{Journal, JournalError};
-use crate::network::Network;
+use crate::network::{Network, Traffic};
 use crate::playback::Play;
 use crate::recording::{conclude, halt, intend, log_is_full};
 use crate::worker::{Call, Ended, FolderUse, Preparation, Spare, Worker, WorkerFault};
@@ -269,17 +269,17 @@ impl Runtime {
         let interrupt = self.interrupt.as_ref().map(|interrupt| interrupt.as_fd());
         // A replay has no network, whatever its guest asks for.
         let network = self.network.as_ref().filter(|_| call.tape.is_none());
-        let mut send = |request: Request, left: Duration| {
-            let Some(network) = network else { return Err(Refused::Denied) };
-            let (answer, exchange) =
-                network.send(&ready.id, &capability.grants, request, &capability.limits, left, interrupt);
-            exchanges.push(exchange);
-            answer
+        let mut traffic = network.map(|network| network.traffic(&ready.id, capability, interrupt));
+        let mut outside = |ask: Ask, left: Duration| match &mut traffic {
+            Some(traffic) => traffic.answer(ask, left),
+            None => ask.denied(),
         };
-        match &mut self.worker {
-            Some(started) => started.worker.call(call, capability.limits.step_time(), interrupt, &mut send),
+        let ended = match &mut self.worker {
+            Some(started) => started.worker.call(call, capability.limits.step_time(), interrupt, &mut outside),
             None => Err(WorkerFault::Broken("there is none".to_owned())),
-        }
+        };
+        exchanges.extend(traffic.map(Traffic::end).unwrap_or_default());
+        ended
     }
 
     /// Whether the user has interrupted since the last step.
@@ -403,6 +403,7 @@ fn preparation(policy: &Policy, capability: &Capability, name: &Name, folders: &
         interface,
         function,
         folders: uses.collect(),
+        connects: capability.connects(&policy.grants),
         limits: capability.limits.clone(),
     }
 }

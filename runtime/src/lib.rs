@@ -1,9 +1,11 @@
 //! Making it happen: components, the worker that runs them, and what they can reach.
 
 mod artefact;
+mod ask;
 pub mod cache;
 mod clock;
 pub mod components;
+mod connection;
 pub mod connector;
 mod ending;
 pub mod engine;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::components::{Compiler, ComponentError};
 use crate::engine::Allocation;
-use crate::exchange::Refused;
 use crate::worker::{Call, Preparation, Spare, Wall, WorkerFault};
 
 /// The component that is tried. It imports nothing, so that what fails is the worker.
@@ -44,6 +43,7 @@ pub fn self_test(compiler: &Compiler<'_>) -> Result<Wall, SelfTestError> {
         interface: function.interface.clone(),
         function: function.name.clone(),
         folders: Vec::new(),
+        connects: false,
         limits,
     };
     worker.prepare(preparation).map_err(failed)?;
@@ -58,7 +58,7 @@ pub fn self_test(compiler: &Compiler<'_>) -> Result<Wall, SelfTestError> {
         seed: [0; 32],
         tape: None,
     };
-    let ended = worker.call(call, Duration::from_secs(10), None, &mut |_, _| Err(Refused::Denied)).map_err(failed)?;
+    let ended = worker.call(call, Duration::from_secs(10), None, &mut |ask, _| ask.denied()).map_err(failed)?;
     match ended.result {
         Ok(output) if output.as_str().is_some_and(|text| text.trim() == "[42]") => Ok(wall),
         other => Err(SelfTestError::Output(format!("{other:?}"))),

@@ -48,7 +48,7 @@ fn describe(name: &str, component: &Component) -> String {
     };
     list(&mut text, "\nimports with authority: folders, as granted\n", Authority::Folders);
     list(&mut text, "\nimports with authority: requests, as hosts are granted\n", Authority::Http);
-    list(&mut text, "\nimports of the network: with nothing behind them\n", Authority::Network);
+    list(&mut text, "\nimports with authority: TCP connections, as addresses are granted\n", Authority::Network);
     list(&mut text, "\nimports that this claw gives nobody: it cannot be a capability\n", Authority::Unknown);
     list(&mut text, "\nimports without authority: always linked\n", Authority::Inert);
     if component.imports.is_empty() {
@@ -63,7 +63,9 @@ fn describe(name: &str, component: &Component) -> String {
         );
     }
     if imports(Authority::Network).next().is_some() {
-        text.push_str("\nto link the network with nothing behind it, as it has to be, write in its capability:\n  inert = [\"wasi:sockets\"]\n");
+        text.push_str(
+            "\nto link its sockets with nothing behind them, write in its capability:\n  inert = [\"wasi:sockets\"]\n",
+        );
     }
     if let Some(defaults) = &component.defaults {
         text.push_str("\nwhat holds where a policy has no argument table\n");

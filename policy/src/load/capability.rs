@@ -34,12 +34,14 @@ impl<'d> Loading<'d> {
             self.error("policy.grant", name.span(), format!("`{}` lists a grant twice", name.get_ref()));
         }
         let holds = |is: fn(&Grant) -> bool| held.iter().any(|name| grants.get(name).is_some_and(is));
-        let (folders, http) = (holds(|grant| grant.folder().is_some()), holds(Grant::is_http));
+        let (folders, http, tcp) =
+            (holds(|grant| grant.folder().is_some()), holds(Grant::is_http), holds(Grant::is_tcp));
         let stands_behind = |authority| match authority {
             Authority::Folders => folders,
             Authority::Http => http,
+            Authority::Network => tcp,
             Authority::Inert => true,
-            Authority::Network | Authority::Unknown => false,
+            Authority::Unknown => false,
         };
         // A grant that is not known is one mistake, and not also an import that is not granted.
         if held.iter().all(|grant| has(&root.grant, grant)) {
@@ -225,8 +227,8 @@ impl<'d> Loading<'d> {
                 let mut imports = component.imports.iter().filter(|import| import.authority == authority);
                 imports.any(|import| names(interface.get_ref(), import.unversioned()))
             };
-            let grantable = [Authority::Folders, Authority::Http];
-            if !grantable.into_iter().chain([Authority::Network]).any(imports) {
+            let grantable = [Authority::Folders, Authority::Http, Authority::Network];
+            if !grantable.into_iter().any(imports) {
                 let message =
                     format!("the component imports nothing with authority called `{}`", printed(interface.get_ref()));
                 self.error("component.import", interface.span(), message);
@@ -258,7 +260,7 @@ impl<'d> Loading<'d> {
             help.push("grant it hosts with `http = [\"GET https://…\"]`, or link it with nothing behind it: `inert = [\"wasi:http\"]`");
         }
         if some(Authority::Network) {
-            help.push("this claw gives no component sockets yet; link them with nothing behind them: `inert = [\"wasi:sockets\"]`");
+            help.push("grant it addresses with `tcp = [\"10.1.2.3:5432\"]`, or link it with nothing behind it: `inert = [\"wasi:sockets\"]`");
         }
         if some(Authority::Unknown) {
             help = vec!["this claw gives no component that interface; use a component that does not import it"];

@@ -189,19 +189,23 @@ impl Connector {
         Ok(Response { status: head.status.as_u16(), headers, body, grant: name.clone(), address })
     }
 
-    /// Opens a TCP connection for a capability that has `grants`. It is by address: no name is resolved.
+    /// Opens a TCP connection for a capability that has `grants`, and says which of them allowed it. It is by address: no
+    /// name is resolved.
     ///
     /// # Errors
     /// What stopped it. A guest is told [`Failure::told`] alone.
-    pub async fn connect(&self, grants: &[Name], to: SocketAddr, time: Duration) -> Result<TcpStream, Failure> {
+    pub async fn connect(&self, grants: &[Name], to: SocketAddr, time: Duration) -> Result<(Name, TcpStream), Failure> {
         let began = Instant::now();
-        let held = grants.iter().filter_map(|name| self.grants.get(name));
-        let checked = held.filter_map(|reachable| addresses::granted(to, &reachable.grant.tcp)).next();
-        let stream = match checked {
-            Some(checked) => dial::dial(&[checked], Deadline::after(time)).await,
+        let held = grants.iter().filter_map(|name| Some((name, self.grants.get(name)?)));
+        let checked =
+            held.filter_map(|(name, reachable)| Some((name, addresses::granted(to, &reachable.grant.tcp)?))).next();
+        let connected = match checked {
+            Some((name, checked)) => {
+                dial::dial(&[checked], Deadline::after(time)).await.map(|stream| (name.clone(), stream))
+            }
             None => Err(Failure::AddressNotGranted),
         };
-        denied_alike(began, stream).await
+        denied_alike(began, connected).await
     }
 
     /// The first of the grants that allows a request.

@@ -21,6 +21,9 @@ use crate::exchange::Refused;
 /// Bytes that an entry of a listing takes besides its name, as JSON.
 const ENTRY_BYTES: usize = 24;
 
+/// Bytes that the place of something that is ready takes, as JSON.
+const WAITED_BYTES: usize = 6;
+
 /// What a call was answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -53,6 +56,8 @@ pub enum Answer {
     Response(Received),
     /// No response, for this reason.
     Refused(Refused),
+    /// Those of what was waited for that are ready, by their place in the list, and how many nanoseconds it took.
+    Waited(Vec<u32>, Wide),
     /// An error, by its name in WASI.
     Error(Cow<'static, str>),
     /// That the stream has ended.
@@ -119,6 +124,7 @@ impl Answer {
             Self::Entries(entries) => {
                 entries.iter().map(|entry| entry.name.as_deref().map_or(0, json_bytes) + ENTRY_BYTES).sum()
             }
+            Self::Waited(ready, _) => ready.len() * WAITED_BYTES,
             Self::Opened(place) => json_bytes(&place.path),
             Self::Response(Received { headers, body, .. }) => {
                 headers.iter().map(|(name, value)| json_bytes(name) + value.len() + ENTRY_BYTES).sum::<usize>()

@@ -1,36 +1,38 @@
-//! `wasi:io/poll`: waiting for the step's own clock. All else is ready at once, since the host blocks.
+//! `wasi:io/poll`: waiting for the step's own clock, and for the peers of connections. All else is ready at once, since the
+//! host blocks.
+
+use std::collections::BTreeSet;
 
 use wasmtime::component::Resource;
 use wasmtime::{Result, bail};
-use wasmtime_wasi::p2::DynPollable;
+use wasmtime_wasi::p2::{DynPollable, StreamError};
 use wasmtime_wasi_io::bindings::wasi::io::poll;
 
 use super::Host;
+use super::peers::Peers;
+use super::place::Held;
 use super::stop::{Limit, Stop};
+use crate::connection::Awaited;
 
 /// What a pollable waits for. It stands in the table where wasmtime would have a `DynPollable`: no pollable of
 /// wasmtime's is ever made, since those start reads on other threads, and when they are ready depends on those.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Wait {
-    /// Nothing: it is a stream's, and streams are ready.
+    /// Nothing: it is a stream's of a file, and those are ready.
     Ready,
+    /// A peer.
+    Peer(Awaited),
     /// The step's clock to reach this many nanoseconds.
     Until(u64),
 }
 
 impl Wait {
-    fn is_over(self, now: u64) -> bool {
+    /// When it is over, in nanoseconds of the step's clock, where that is known.
+    fn instant(self, peers: &Peers) -> Option<u64> {
         match self {
-            Self::Ready => true,
-            Self::Until(instant) => instant <= now,
-        }
-    }
-
-    /// When it is over, in nanoseconds of the step's clock.
-    fn instant(self) -> u64 {
-        match self {
-            Self::Ready => 0,
-            Self::Until(instant) => instant,
+            Self::Ready => Some(0),
+            Self::Peer(awaited) => peers.has(awaited).then_some(0),
+            Self::Until(instant) => Some(instant),
         }
     }
 }
@@ -41,9 +43,31 @@ impl Host {
         Ok(Resource::new_own(self.table.push(wait)?.rep()))
     }
 
-    /// A pollable that is ready, for `stream`, which cannot be dropped before it.
+    /// A pollable for `stream`, which cannot be dropped before it: ready, where it is none of a peer's.
     pub(super) fn pollable_of<T: 'static>(&mut self, stream: &Resource<T>) -> Result<Resource<DynPollable>> {
-        Ok(Resource::new_own(self.table.push_child(Wait::Ready, stream)?.rep()))
+        let wait = self.places.get(stream.rep()).and_then(Held::awaited).map_or(Wait::Ready, Wait::Peer);
+        Ok(Resource::new_own(self.table.push_child(wait, stream)?.rep()))
+    }
+
+    /// Waits until one of `waits` is over: those that are, by their place. Where only the clock is waited for, it moves to
+    /// when the first will be, and no time passes.
+    fn wait_for(&mut self, waits: &[Wait]) -> Result<Vec<u32>> {
+        let instants: Vec<Option<u64>> = waits.iter().map(|wait| wait.instant(&self.peers)).collect();
+        let first = instants.iter().flatten().min().copied();
+        let peers = (0..).zip(waits.iter().zip(&instants)).filter_map(|(place, wait)| match wait {
+            (Wait::Peer(awaited), None) => Some((place, *awaited)),
+            _ => None,
+        });
+        let (places, awaited): (Vec<u32>, Vec<Awaited>) = peers.unzip();
+        let there = self.wait_for_peers(&awaited, first).map_err(trapped)?;
+        if let (true, Some(first)) = (there.is_empty(), first) {
+            self.clock.wait_until(first);
+        }
+        let now = self.clock.now();
+        let there = there.into_iter().filter_map(|place| places.get(place as usize).copied());
+        let over = (0..).zip(instants).filter(|(_, instant)| instant.is_some_and(|instant| instant <= now));
+        let over: BTreeSet<u32> = over.map(|(place, _)| place).chain(there).collect();
+        Ok(over.into_iter().collect())
     }
 
     fn wait(&self, pollable: &Resource<DynPollable>) -> Result<Wait> {
@@ -51,8 +75,16 @@ impl Host {
     }
 }
 
+/// Waiting is stopped, or does not fail.
+fn trapped(error: StreamError) -> wasmtime::Error {
+    match error {
+        StreamError::Trap(trap) => trap,
+        StreamError::Closed | StreamError::LastOperationFailed(_) => wasmtime::Error::msg("the parent does not wait"),
+    }
+}
+
 impl poll::Host for Host {
-    /// Those that are ready; if none is, the clock moves to when the first will be.
+    /// Those that are ready, once one is.
     async fn poll(&mut self, pollables: Vec<Resource<DynPollable>>) -> Result<Vec<u32>> {
         self.bound()?;
         if pollables.is_empty() {
@@ -62,10 +94,7 @@ impl poll::Host for Host {
             return Err(Stop::Limit(Limit::Handles).into());
         }
         let waits = pollables.iter().map(|pollable| self.wait(pollable)).collect::<Result<Vec<_>>>()?;
-        let first = waits.iter().map(|wait| wait.instant()).min().unwrap_or(0);
-        self.clock.wait_until(first);
-        let now = self.clock.now();
-        Ok((0..).zip(waits).filter(|(_, wait)| wait.is_over(now)).map(|(index, _)| index).collect())
+        self.wait_for(&waits)
     }
 }
 
@@ -74,14 +103,17 @@ impl poll::HostPollable for Host {
     async fn ready(&mut self, pollable: Resource<DynPollable>) -> Result<bool> {
         self.bound()?;
         let wait = self.wait(&pollable)?;
-        Ok(wait.is_over(self.clock.look()))
+        let now = self.clock.look();
+        match (wait, wait.instant(&self.peers)) {
+            (Wait::Peer(awaited), None) => Ok(!self.wait_for_peers(&[awaited], Some(now)).map_err(trapped)?.is_empty()),
+            (_, instant) => Ok(instant.is_some_and(|instant| instant <= now)),
+        }
     }
 
     async fn block(&mut self, pollable: Resource<DynPollable>) -> Result<()> {
         self.bound()?;
         let wait = self.wait(&pollable)?;
-        self.clock.wait_until(wait.instant());
-        Ok(())
+        self.wait_for(&[wait]).map(drop)
     }
 
     fn drop(&mut self, pollable: Resource<DynPollable>) -> Result<()> {

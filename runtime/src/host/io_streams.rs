@@ -1,5 +1,5 @@
-//! `wasi:io/streams`: bytes from and to files, and what is printed. What does not block in WASI blocks here, on the
-//! worker's one thread, so that how much a call moves depends on nothing but the file.
+//! `wasi:io/streams`: bytes from and to files and peers, and what is printed. With files, what does not block in WASI blocks
+//! here, on the worker's one thread, so that how much a call moves depends on nothing but the file.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::tape::answered;
 use super::{Host, same};
 
 /// Bytes that one call reads or writes at most.
-const CHUNK_BYTES_MAX: usize = 64 << 10;
+pub(super) const CHUNK_BYTES_MAX: usize = 64 << 10;
 
 /// Bytes that one `blocking-write-and-flush` writes at most: WASI's own bound.
 const BLOCKING_WRITE_BYTES_MAX: usize = 4096;
@@ -49,16 +49,17 @@ fn at_once<T>(future: impl Future<Output = StreamResult<T>>) -> StreamResult<T> 
 impl Host {
     /// Reads up to `len` bytes. Nothing is read for a `len` of 0: wasmtime would close the stream.
     fn read_from(&mut self, call: &'static str, stream: &Resource<DynInputStream>, len: u64) -> StreamResult<Vec<u8>> {
-        let Some(Held::Input(place)) = self.places.get(stream.rep()) else {
-            return self.read_unheld(stream, len);
+        let place = match self.places.get(stream.rep()) {
+            Some(Held::Input(place)) => Arc::clone(place),
+            Some(&Held::FromPeer(peer)) => return self.receive(call, peer, chunk(len)),
+            _ => return self.read_unheld(stream, len),
         };
-        let place = Arc::clone(place);
         let asked = self.ask(call).about(&place, self.subject(&place, "")).numbers([len]);
         answered!(self, asked, self.read_unheld(stream, len))
     }
 
     fn read_unheld(&mut self, stream: &Resource<DynInputStream>, len: u64) -> StreamResult<Vec<u8>> {
-        let len = usize::try_from(len).unwrap_or(usize::MAX).min(CHUNK_BYTES_MAX);
+        let len = chunk(len);
         let stream = self.table.get_mut(stream)?;
         if len == 0 {
             return Ok(Vec::new());
@@ -84,6 +85,7 @@ impl Host {
                 Ok(())
             }
             Some(Held::Sent(draft)) => Ok(draft.write(&bytes, self.limits.http_bytes)?),
+            Some(&mut Held::ToPeer(peer)) => self.send(call, peer, bytes),
             _ => Err(StreamError::trap("a stream that the host did not make")),
         }
     }
@@ -104,12 +106,22 @@ impl Host {
         }
     }
 
-    /// How much one write may be. Each is done when it returns, so this and `flush` ask nothing of the system.
-    fn room(&self, stream: &Resource<DynOutputStream>) -> StreamResult<u64> {
+    /// How much one write may be. Each to a file is done when it returns, so this and `flush` ask nothing of the system then.
+    fn room(&mut self, stream: &Resource<DynOutputStream>) -> StreamResult<u64> {
         match self.places.get(stream.rep()) {
+            Some(&Held::ToPeer(peer)) => Ok(self.room_at(peer)? as u64),
             Some(Held::Output { closed: true, .. }) => Err(StreamError::Closed),
             Some(Held::Output { .. } | Held::Printed | Held::Sent(_)) => Ok(CHUNK_BYTES_MAX as u64),
             _ => Err(StreamError::trap("a stream that the host did not make")),
+        }
+    }
+
+    /// Waits until there is something to be read, or room to write. With files there is.
+    fn wait_until_ready<T>(&mut self, stream: &Resource<T>) -> StreamResult<()> {
+        let awaited = self.places.get(stream.rep()).and_then(Held::awaited);
+        match awaited.filter(|awaited| !self.peers.has(*awaited)) {
+            Some(awaited) => self.wait_for_peers(&[awaited], None).map(drop),
+            None => Ok(()),
         }
     }
 
@@ -123,7 +135,9 @@ impl Host {
         if bytes.len() > BLOCKING_WRITE_BYTES_MAX {
             return Err(StreamError::trap("wrote more than 4096 bytes at once"));
         }
-        self.write_to(call, stream, bytes)
+        self.wait_until_ready(stream)?;
+        self.write_to(call, stream, bytes)?;
+        self.wait_until_ready(stream)
     }
 
     fn splice_now(
@@ -133,8 +147,8 @@ impl Host {
         from: &Resource<DynInputStream>,
         len: u64,
     ) -> StreamResult<u64> {
-        self.room(to)?;
-        let bytes = self.read_from(call, from, len)?;
+        let room = self.room(to)?;
+        let bytes = self.read_from(call, from, len.min(room))?;
         let len = bytes.len() as u64;
         self.write_to(call, to, bytes)?;
         Ok(len)
@@ -149,6 +163,11 @@ impl Host {
     pub(super) fn hold_output(&mut self, stream: &Resource<DynOutputStream>, place: Arc<Place>, gap: u64) {
         self.places.hold(stream.rep(), Held::Output { place, gap, closed: false });
     }
+}
+
+/// How many of `len` bytes one call moves.
+fn chunk(len: u64) -> usize {
+    usize::try_from(len).unwrap_or(usize::MAX).min(CHUNK_BYTES_MAX)
 }
 
 /// `len` zeroes, if one call may write that many.
@@ -173,6 +192,7 @@ impl HostInputStream for Host {
 
     async fn blocking_read(&mut self, stream: Resource<DynInputStream>, len: u64) -> StreamResult<Vec<u8>> {
         self.bound()?;
+        self.wait_until_ready(&stream)?;
         self.read_from(input!("blocking-read"), &stream, len)
     }
 
@@ -183,6 +203,7 @@ impl HostInputStream for Host {
 
     async fn blocking_skip(&mut self, stream: Resource<DynInputStream>, len: u64) -> StreamResult<u64> {
         self.bound()?;
+        self.wait_until_ready(&stream)?;
         Ok(self.read_from(input!("blocking-skip"), &stream, len)?.len() as u64)
     }
 
@@ -242,6 +263,7 @@ impl HostOutputStream for Host {
 
     async fn blocking_flush(&mut self, stream: Resource<DynOutputStream>) -> StreamResult<()> {
         self.bound()?;
+        self.wait_until_ready(&stream)?;
         self.room(&stream).map(drop)
     }
 
@@ -257,6 +279,8 @@ impl HostOutputStream for Host {
         len: u64,
     ) -> StreamResult<u64> {
         self.bound()?;
+        self.wait_until_ready(&to)?;
+        self.wait_until_ready(&from)?;
         self.splice_now(output!("blocking-splice"), &to, &from, len)
     }
 

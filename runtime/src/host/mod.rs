@@ -1,11 +1,12 @@
 //! The host layer: all that a guest can reach, each method in this order: bound it, tape it, call wasmtime's.
 //!
 //! It runs in a worker, on one thread, and may block it. Nothing here opens a path of the host's or a socket: folders come as
-//! descriptors, requests go to the parent, and `wasi:sockets` is linked with nothing behind it.
+//! descriptors; requests, and all that is done with a connection, go to the parent.
 
 mod answer;
 mod answer_files;
 mod answer_http;
+mod answer_tcp;
 mod cli;
 mod clocks;
 mod draft;
@@ -22,9 +23,12 @@ mod io_poll;
 mod io_streams;
 mod meter;
 pub(crate) mod path;
+mod peers;
 mod place;
 mod random;
-mod sockets;
+mod sockets_network;
+mod sockets_tcp;
+mod sockets_udp;
 mod stop;
 mod tape;
 mod walk;
@@ -45,11 +49,13 @@ use wasmtime_wasi::{FsPerms, OpenMode, WasiCtx};
 use wasmtime_wasi_http::p2::bindings::http;
 use wasmtime_wasi_io::bindings::wasi::io;
 
+use crate::ask::{Ask, Told};
+use crate::connection::{Fault, Given, Operation};
 use crate::exchange::{Refused, Request, Response};
 
 pub use answer::Answer;
 pub use place::{Denied, Rule};
-pub use sockets::with_sockets;
+pub use sockets_udp::with_udp;
 pub use stop::{Budget, Limit, Stop};
 pub use tape::{Answered, Call, Taped};
 
@@ -57,8 +63,8 @@ pub use tape::{Answered, Call, Taped};
 const HOSTCALL_BYTES_MAX: usize = 8 << 20;
 
 /// Every interface that is linked, without its version, and what it gives. An import of any other is refused.
-/// Without a folder, those that give folders have to be in the capability's `inert`, and are empty then; so have those
-/// that would give the network, always.
+/// Without a grant of folders, requests or addresses, those that give them have to be in the capability's `inert`, and
+/// give nothing then.
 pub const LINKED: &[(&str, Authority)] = &[
     ("wasi:cli/environment", Authority::Inert),
     ("wasi:cli/exit", Authority::Inert),
@@ -104,7 +110,7 @@ pub fn authority(import: &str) -> Authority {
     }
 }
 
-/// Adds all of [`LINKED`] to `linker` that is the same for every component; [`with_sockets`] adds the rest. Never for a step.
+/// Adds all of [`LINKED`] to `linker` that is the same for every component; [`with_udp`] adds the rest. Never for a step.
 ///
 /// # Errors
 /// The linker has one of them already.
@@ -123,7 +129,11 @@ pub fn link(linker: &mut Linker<Host>) -> Result<()> {
         wasi::random::random, wasi::random::insecure, wasi::random::insecure_seed,
         wasi::filesystem::preopens, wasi::filesystem::types,
         http::outgoing_handler,
+        wasi::sockets::instance_network, wasi::sockets::ip_name_lookup, wasi::sockets::tcp,
+        wasi::sockets::tcp_create_socket,
     }
+    let options = wasi::sockets::network::LinkOptions::default();
+    wasi::sockets::network::add_to_linker::<Host, HasSelf<Host>>(linker, &options, |host| host)?;
     http::types::add_to_linker::<Host, HasSelf<Host>>(linker, &http::types::LinkOptions::default(), |host| host)
 }
 
@@ -148,6 +158,8 @@ pub struct Folder {
 pub struct Settings {
     /// The folders of its grants. None is fine: then the file system is empty.
     pub folders: Vec<Folder>,
+    /// Whether it may make TCP connections at all. Otherwise no socket can be made.
+    pub connects: bool,
     /// Its limits.
     pub limits: Limits,
     /// Bytes that the session may still write.
@@ -160,12 +172,12 @@ pub struct Settings {
     pub seed: [u8; 32],
     /// In a replay: what its calls were answered.
     pub tape: Option<Vec<Taped>>,
-    /// Who sends its requests. None is fine: then each is denied.
+    /// Who does what it asks of the network. None is fine: then all of it is denied.
     pub outside: Option<Outside>,
 }
 
-/// Who sends a guest's requests: the parent.
-pub struct Outside(Box<dyn FnMut(Request) -> std::io::Result<Result<Response, Refused>> + Send>);
+/// Who does what a guest asks of the network: the parent.
+pub struct Outside(Box<dyn FnMut(Ask) -> std::io::Result<Told> + Send>);
 
 /// What a step did, as the worker saw it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -222,6 +234,8 @@ pub struct Host {
     http: http_types::Http,
     /// The bodies of requests that are not sent yet, by the request's handle.
     drafts: BTreeMap<u32, draft::Draft>,
+    connects: bool,
+    peers: peers::Peers,
     outside: Option<Outside>,
 }
 
@@ -256,7 +270,7 @@ impl Host {
     /// A host for one step. Allows what `settings` say and denies all else: no environment, no arguments, a closed
     /// standard input, no terminal, no network, no real clock, no real randomness. No system call is made.
     pub fn new(settings: Settings) -> Self {
-        let Settings { folders, limits, written_left, files_left, clock_ms, seed, tape, outside } = settings;
+        let Settings { folders, connects, limits, written_left, files_left, clock_ms, seed, tape, outside } = settings;
         let mut table = ResourceTable::new();
         table.set_max_capacity(usize::try_from(limits.handles).unwrap_or(usize::MAX));
         Self {
@@ -277,6 +291,8 @@ impl Host {
             denied: None,
             http: http_types::Http::default(),
             drafts: BTreeMap::new(),
+            connects,
+            peers: peers::Peers::default(),
             outside,
             limits,
         }
@@ -315,13 +331,23 @@ impl Host {
 }
 
 impl Outside {
-    /// Sends by `send`, whose error ends the step.
-    pub fn new(send: impl FnMut(Request) -> std::io::Result<Result<Response, Refused>> + Send + 'static) -> Self {
-        Self(Box::new(send))
+    /// Has it done by `ask`, whose error ends the step.
+    pub fn new(ask: impl FnMut(Ask) -> std::io::Result<Told> + Send + 'static) -> Self {
+        Self(Box::new(ask))
     }
 
     fn send(&mut self, request: Request) -> std::io::Result<Result<Response, Refused>> {
-        (self.0)(request)
+        match (self.0)(Ask::Http(request))? {
+            Told::Http(answer) => Ok(answer),
+            Told::Tcp(_) => Err(std::io::Error::other("the parent answered something else")),
+        }
+    }
+
+    fn operate(&mut self, operation: Operation) -> std::io::Result<Result<Given, Fault>> {
+        match (self.0)(Ask::Tcp(operation))? {
+            Told::Tcp(answer) => Ok(answer),
+            Told::Http(_) => Err(std::io::Error::other("the parent answered something else")),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::draft::Draft;
+use crate::connection::Awaited;
 
 /// What a descriptor stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +45,21 @@ pub(super) enum Held {
     Printed,
     /// A stream that writes the body of a request.
     Sent(Draft),
+    /// A stream that receives from a peer.
+    FromPeer(u32),
+    /// A stream that sends to a peer.
+    ToPeer(u32),
+}
+
+impl Held {
+    /// What one waits for who waits for it; nothing, where it is always ready.
+    pub(super) fn awaited(&self) -> Option<Awaited> {
+        match self {
+            Self::FromPeer(peer) => Some(Awaited::Bytes(*peer)),
+            Self::ToPeer(peer) => Some(Awaited::Room(*peer)),
+            _ => None,
+        }
+    }
 }
 
 /// The held handles, by their number in the resource table, and how many files and folders they keep open.

@@ -25,6 +25,7 @@ use super::*;
 fn settings() -> Settings {
     Settings {
         folders: Vec::new(),
+        connects: false,
         limits: Limits::default(),
         written_left: 1 << 20,
         files_left: 100,

@@ -20,8 +20,8 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use channel::{Channel, ChannelError, Received, Wait};
 use protocol::{Reply, Request};
 
+use crate::ask::{Ask, Told};
 use crate::engine::Allocation;
-use crate::exchange::{Refused, Request as Outgoing, Response};
 
 pub(crate) use effort::Effort;
 pub(crate) use protocol::{Call, CallFailure, Ended, FolderUse, Preparation};
@@ -140,14 +140,14 @@ impl Worker {
         }
     }
 
-    /// Calls a capability, and kills the worker when the time is up. `send` sends what its guest asks for, within the time
-    /// that is left.
+    /// Calls a capability, and kills the worker when the time is up. `outside` does what its guest asks for, within the
+    /// time that is left.
     pub(crate) fn call(
         &mut self,
         call: Call,
         time: Duration,
         interrupt: Option<BorrowedFd<'_>>,
-        send: &mut dyn FnMut(Outgoing, Duration) -> Result<Response, Refused>,
+        outside: &mut dyn FnMut(Ask, Duration) -> Told,
     ) -> Result<Ended, WorkerFault> {
         let until = Instant::now() + time;
         let wait = Wait { until: Some(until), interrupt };
@@ -155,11 +155,13 @@ impl Worker {
         loop {
             answer = match answer {
                 (Reply::Ended(ended), _) => return Ok(*ended),
-                (Reply::Asks(request), body) => {
-                    let left = until.saturating_duration_since(Instant::now());
-                    let mut response = send(Outgoing { body, ..request }, left);
-                    let body = response.as_mut().map(|response| std::mem::take(&mut response.body)).unwrap_or_default();
-                    self.ask(&Request::Answers(response), &body, &[], wait)?
+                (Reply::Asks(mut ask), bytes) => {
+                    if let Some(beside) = ask.beside() {
+                        *beside = bytes;
+                    }
+                    let mut told = outside(ask, until.saturating_duration_since(Instant::now()));
+                    let bytes = told.beside().map(std::mem::take).unwrap_or_default();
+                    self.ask(&Request::Tells(told), &bytes, &[], wait)?
                 }
                 (other, _) => return Err(unexpected(other)),
             };

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::wall::Wall;
+use crate::ask::{Ask, Told};
 use crate::engine::Allocation;
-use crate::exchange::{Refused, Request as Outgoing, Response};
 use crate::host::{Report, Stop, Taped};
 
 /// From the parent.
@@ -27,8 +27,8 @@ pub(super) enum Request {
     Enclose,
     /// Calls a capability.
     Call(Call),
-    /// Answers a request of the call that goes on; the response's body comes along.
-    Answers(Result<Response, Refused>),
+    /// Tells what came of what the call that goes on asked for; its bytes come along.
+    Tells(Told),
 }
 
 /// What stays the same between the calls of a capability.
@@ -39,6 +39,8 @@ pub(crate) struct Preparation {
     pub(crate) interface: Option<String>,
     pub(crate) function: String,
     pub(crate) folders: Vec<FolderUse>,
+    /// Whether it may make TCP connections at all; to where is the parent's to say.
+    pub(crate) connects: bool,
     pub(crate) limits: Limits,
 }
 
@@ -78,8 +80,8 @@ pub(super) enum Reply {
     Enclosed(Wall),
     /// It cannot be: in words.
     Refused(String),
-    /// The call goes on, and its guest sends a request, whose body comes along.
-    Asks(Outgoing),
+    /// The call goes on, and its guest asks for something outside, whose bytes come along.
+    Asks(Ask),
     /// The call has ended.
     Ended(Box<Ended>),
 }

@@ -18,7 +18,6 @@ use super::effort::Effort;
 use super::protocol::{Call, CallFailure, Ended, FolderUse, Preparation, Reply, Request};
 use super::wall::{self, Wall};
 use crate::engine::{self, Allocation};
-use crate::exchange::Response;
 use crate::host::{self, Folder, Host, Outside, Settings, Stop};
 use crate::{artefact, signature, value};
 
@@ -51,24 +50,27 @@ pub fn serve(socket: OwnedFd) -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-/// The worker's end of the socket. A guest's requests go over it too, while its call goes on.
+/// The worker's end of the socket. What a guest asks for goes over it too, while its call goes on.
 type Shared = Arc<Mutex<Channel>>;
 
 fn held(channel: &Shared) -> MutexGuard<'_, Channel> {
     channel.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Has the parent send the requests of a guest, one at a time.
+/// Has the parent do what a guest asks for, one thing at a time.
 fn outside(parent: &Shared) -> Outside {
     let parent = Arc::clone(parent);
-    Outside::new(move |mut request| {
-        let (body, mut parent) = (std::mem::take(&mut request.body), held(&parent));
-        parent.send(&Reply::Asks(request), &body, &[], FOREVER).map_err(io::Error::other)?;
+    Outside::new(move |mut ask| {
+        let (bytes, mut parent) = (ask.beside().map(std::mem::take).unwrap_or_default(), held(&parent));
+        parent.send(&Reply::Asks(ask), &bytes, &[], FOREVER).map_err(io::Error::other)?;
         let Received { message, payload, .. } = parent.receive(FOREVER).map_err(io::Error::other)?;
-        match message {
-            Request::Answers(answer) => Ok(answer.map(|response| Response { body: payload, ..response })),
-            _ => Err(io::Error::other("the parent answered something else")),
+        let Request::Tells(mut told) = message else {
+            return Err(io::Error::other("the parent answered something else"));
+        };
+        if let Some(bytes) = told.beside() {
+            *bytes = payload;
         }
+        Ok(told)
     })
 }
 
@@ -87,7 +89,7 @@ pub(super) enum Stage {
 
 impl Stage {
     /// Does what is asked, where it is its turn: the stage after it, and the reply with what comes along. `parent` is who
-    /// sends the requests of guests; without one, each is denied.
+    /// does what guests ask for; without one, each is denied.
     pub(super) fn answer(
         self,
         asked: Received<Request>,
@@ -161,6 +163,7 @@ struct Prepared {
     instance: InstancePre<Host>,
     function: ComponentExportIndex,
     folders: Vec<(FolderUse, Option<GlobSet>)>,
+    connects: bool,
     limits: claw_policy::Limits,
 }
 
@@ -175,7 +178,7 @@ impl Worker {
 
     fn load(&mut self, digest: String, artefact: &[u8]) -> Reply {
         let instance = artefact::load_authenticated(&self.engine, artefact)
-            .and_then(|component| host::with_sockets(&self.linker, &component)?.instantiate_pre(&component));
+            .and_then(|component| host::with_udp(&self.linker, &component)?.instantiate_pre(&component));
         match instance {
             Ok(instance) => {
                 self.components.insert(digest, instance);
@@ -186,7 +189,7 @@ impl Worker {
     }
 
     fn prepare(&mut self, preparation: Preparation) -> Reply {
-        let Preparation { capability, component, interface, function, folders, limits } = preparation;
+        let Preparation { capability, component, interface, function, folders, connects, limits } = preparation;
         let Some(instance) = self.components.get(&component).cloned() else {
             return Reply::Refused("the component has not been loaded".to_owned());
         };
@@ -199,7 +202,7 @@ impl Worker {
             .collect::<Result<Vec<_>, globset::Error>>()
         {
             Ok(folders) => {
-                self.prepared.insert(capability, Prepared { instance, function, folders, limits });
+                self.prepared.insert(capability, Prepared { instance, function, folders, connects, limits });
                 Reply::Ready
             }
             Err(error) => Reply::Refused(error.to_string()),
@@ -232,6 +235,7 @@ impl Worker {
         let (fuel, output_bytes) = (limits.fuel, limits.output_bytes);
         let host = Host::new(Settings {
             folders,
+            connects: prepared.connects,
             limits,
             written_left,
             files_left,

@@ -23,7 +23,7 @@ fn run_in_both(wat: &str, limits: Limits) -> (Option<Stop>, Report) {
         let component = Component::new(&engine, wat::parse_str(wat).unwrap()).unwrap();
         let mut linker = Linker::new(&engine);
         link(&mut linker).unwrap();
-        let linker = with_sockets(&linker, &component).unwrap();
+        let linker = with_udp(&linker, &component).unwrap();
         let host = Host::new(Settings { limits: limits.clone(), ..settings() });
         let mut store = store(&engine, host).unwrap();
         let called = now(async {
@@ -209,7 +209,7 @@ fn everything_that_is_linked_is_listed_and_nothing_else() {
     let mut linker = Linker::new(&engine);
     link(&mut linker).unwrap();
     let component = Component::new(&engine, wat::parse_str(network()).unwrap()).unwrap();
-    let mut linker = with_sockets(&linker, &component).unwrap();
+    let mut linker = with_udp(&linker, &component).unwrap();
     for ((interface, expected), name) in LINKED.iter().zip(NAMES) {
         assert_eq!(authority(&format!("{interface}@0.2.0")), *expected);
         assert_eq!(authority(&format!("{interface}@0.2.12")), *expected);

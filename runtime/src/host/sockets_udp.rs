@@ -1,42 +1,40 @@
-//! `wasi:sockets`, linked with nothing behind it: each function says `not-supported`. Authority: none.
+//! `wasi:sockets/udp`, linked with nothing behind it: each function says `not-supported`. Authority: none.
 //!
-//! Runtimes of whole languages import it, used or not. Whether a component may is up to its capability's `inert`.
+//! What is built for sockets imports it, used or not. It is linked by the names and types that a component asks for.
 
 use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem};
-use wasmtime::component::{Component, Linker, LinkerInstance, Resource, ResourceType, Type, Val};
-use wasmtime::{Result, StoreContextMut, bail};
+use wasmtime::component::{Component, Linker, LinkerInstance, ResourceType, Type, Val};
+use wasmtime::{Engine, Result, StoreContextMut, bail};
+use wasmtime_wasi::p2::bindings::sockets::network::Network;
 
 use super::Host;
 
-/// The resources that its interfaces bring; the others that they name come from elsewhere.
-const RESOURCES: [&str; 6] = [
-    "network",
-    "tcp-socket",
-    "udp-socket",
-    "incoming-datagram-stream",
-    "outgoing-datagram-stream",
-    "resolve-address-stream",
-];
+/// The interfaces.
+const INTERFACES: [&str; 2] = ["wasi:sockets/udp@", "wasi:sockets/udp-create-socket@"];
 
-/// What a guest holds instead of a network. There is no other of [`RESOURCES`], since none is ever made.
+/// The resources that they bring; but for networks, the others that they name come from elsewhere.
+const RESOURCES: [&str; 3] = ["udp-socket", "incoming-datagram-stream", "outgoing-datagram-stream"];
+
+/// There is no resource of [`RESOURCES`], since none is ever made.
 struct Nothing;
 
-/// The linker for `component`: `linker`, and what the component imports of `wasi:sockets`.
+/// The linker for `component`: `linker`, and what the component imports of UDP.
 ///
 /// # Errors
 /// The linker has one of those interfaces already.
-pub fn with_sockets(linker: &Linker<Host>, component: &Component) -> Result<Linker<Host>> {
+pub fn with_udp(linker: &Linker<Host>, component: &Component) -> Result<Linker<Host>> {
     let mut linker = linker.clone();
     let engine = linker.engine().clone();
     for (name, import) in component.component_type().imports(&engine) {
-        if let (true, ComponentItem::ComponentInstance(interface)) = (name.starts_with("wasi:sockets/"), import.ty) {
+        let is_udp = INTERFACES.iter().any(|interface| name.starts_with(interface));
+        if let (true, ComponentItem::ComponentInstance(interface)) = (is_udp, import.ty) {
             link(&mut linker.instance(name)?, &interface, &engine)?;
         }
     }
     Ok(linker)
 }
 
-fn link(linker: &mut LinkerInstance<'_, Host>, interface: &ComponentInstance, engine: &wasmtime::Engine) -> Result<()> {
+fn link(linker: &mut LinkerInstance<'_, Host>, interface: &ComponentInstance, engine: &Engine) -> Result<()> {
     for (name, export) in interface.exports(engine) {
         match export.ty {
             ComponentItem::ComponentFunc(_) => {
@@ -47,13 +45,16 @@ fn link(linker: &mut LinkerInstance<'_, Host>, interface: &ComponentInstance, en
             ComponentItem::Resource(_) if RESOURCES.contains(&name) => {
                 linker.resource(name, ResourceType::host::<Nothing>(), |_, _| Ok(()))?;
             }
+            ComponentItem::Resource(_) if name == "network" => {
+                linker.resource(name, ResourceType::host::<Network>(), |_, _| Ok(()))?;
+            }
             _ => {}
         }
     }
     Ok(())
 }
 
-/// The answer to every call: `not-supported`, where the function can fail, or the network that is none.
+/// The answer to every call.
 async fn not_supported(
     mut store: StoreContextMut<'_, Host>,
     function: ComponentFunc,
@@ -71,12 +72,9 @@ async fn not_supported(
         Some(Type::Result(ty)) if matches!(ty.err(), Some(Type::Enum(_))) => {
             Val::Result(Err(Some(Box::new(Val::Enum("not-supported".to_owned())))))
         }
-        Some(Type::Own(ty)) if ty == ResourceType::host::<Nothing>() => {
-            Val::Resource(Resource::<Nothing>::new_own(0).try_into_resource_any(&mut store)?)
-        }
-        _ => bail!("a function of `wasi:sockets` was called, and nothing stands behind it"),
+        _ => bail!("a function of `wasi:sockets/udp` was called, and nothing stands behind it"),
     };
-    let [result] = results else { bail!("a function of `wasi:sockets` gives more than one result") };
+    let [result] = results else { bail!("a function of `wasi:sockets/udp` gives more than one result") };
     *result = answer;
     Ok(())
 }

@@ -1,0 +1,263 @@
+//! The TCP connections of a step: what is sent and received, waiting for either, and what is noted of each when it ends.
+//!
+//! Once made, a connection is driven by plain calls of the system that do not block, and by `poll`.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::BorrowedFd;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use claw_audit::Exchange;
+use claw_policy::Limits;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use sha2::{Digest as _, Sha256};
+
+use super::{Traffic, reason};
+use crate::connection::{Awaited, Direction, Fault, Given, Operation};
+use crate::connector::{Failure, Told, interrupted};
+
+/// The most bytes that one operation receives.
+const RECEIVED_BYTES_MAX: usize = 64 << 10;
+
+/// What a step has open, and what it may still send and receive, over all of them.
+pub(super) struct Connections {
+    open: BTreeMap<u32, Connection>,
+    most: usize,
+    to_send: u64,
+    to_receive: u64,
+}
+
+struct Connection {
+    stream: TcpStream,
+    /// What the guest sent and the system did not take yet.
+    unsent: Vec<u8>,
+    /// The digest of all that the guest sent.
+    sent: Sha256,
+    exchange: Exchange,
+}
+
+impl Traffic<'_> {
+    /// Does something with a connection, within `time`.
+    pub(super) fn operate(&mut self, operation: Operation, time: Duration) -> Result<Given, Fault> {
+        let until = Instant::now() + time;
+        let interrupt = self.interrupt;
+        match operation {
+            Operation::Connect { number, to } => self.connect(number, to, time),
+            Operation::Send(number, bytes) => self.connections.send(number, bytes),
+            Operation::Flush(number) => self.connections.find(number)?.flush(),
+            Operation::Receive(number, most) => self.connections.receive(number, most),
+            Operation::Wait(awaited, time_ns) => {
+                let asked = time_ns.and_then(|time| Instant::now().checked_add(Duration::from_nanos(time)));
+                self.connections.wait(&awaited, asked.map_or(until, |asked| asked.min(until)), interrupt)
+            }
+            Operation::Shutdown(number, direction) => self.connections.shut_down(number, direction, until, interrupt),
+            Operation::Close(number) => {
+                self.connections.drain(number, until, interrupt)?;
+                self.exchanges.extend(self.connections.open.remove(&number).map(Connection::end));
+                Ok(Given::Done)
+            }
+        }
+    }
+
+    fn connect(&mut self, number: u32, to: SocketAddr, time: Duration) -> Result<Given, Fault> {
+        let Connections { open, most, .. } = &self.connections;
+        if open.len() >= *most || open.contains_key(&number) {
+            return Err(Fault::TooMany);
+        }
+        let mut exchange = self.exchange("TCP".to_owned(), format!("tcp://{to}"));
+        let connected = self.network.runtime.block_on(async {
+            let mut connected = pin!(self.network.connector.connect(self.grants, to, time));
+            let mut stopped = pin!(interrupted(self.interrupt));
+            std::future::poll_fn(|context| match connected.as_mut().poll(context) {
+                Poll::Ready(connected) => Poll::Ready(Some(connected)),
+                Poll::Pending => stopped.as_mut().poll(context).map(|()| None),
+            })
+            .await
+        });
+        let failed = match connected {
+            Some(Ok((grant, stream))) => match stream.into_std() {
+                Ok(stream) => {
+                    exchange.grant = Some(grant.to_string());
+                    exchange.address = Some(to.to_string());
+                    let connection = Connection { stream, unsent: Vec::new(), sent: Sha256::new(), exchange };
+                    self.connections.open.insert(number, connection);
+                    return Ok(Given::Done);
+                }
+                Err(error) => Failure::Connect(error),
+            },
+            Some(Err(failure)) => failure,
+            None => Failure::Connect(io::ErrorKind::Interrupted.into()),
+        };
+        exchange.outcome = reason(&failed);
+        self.exchanges.push(exchange);
+        Err(match (failed.told(), &failed) {
+            (Told::Denied, _) => Fault::Denied,
+            (Told::TimedOut, _) => Fault::TimedOut,
+            (_, Failure::Connect(error)) => error.raw_os_error().map_or(Fault::Unreachable, Fault::Failed),
+            _ => Fault::Unreachable,
+        })
+    }
+}
+
+impl Connections {
+    /// None yet, within `limits`.
+    pub(super) fn within(limits: &Limits) -> Self {
+        let most = usize::try_from(limits.open_files).unwrap_or(usize::MAX);
+        Self { open: BTreeMap::new(), most, to_send: limits.http_bytes, to_receive: limits.http_bytes }
+    }
+
+    /// What is noted of those that are still open.
+    pub(super) fn end(&mut self) -> impl Iterator<Item = Exchange> + use<> {
+        std::mem::take(&mut self.open).into_values().map(Connection::end)
+    }
+
+    fn find(&mut self, number: u32) -> Result<&mut Connection, Fault> {
+        self.open.get_mut(&number).ok_or(Fault::Closed)
+    }
+
+    fn send(&mut self, number: u32, bytes: Vec<u8>) -> Result<Given, Fault> {
+        let connection = self.open.get_mut(&number).ok_or(Fault::Closed)?;
+        self.to_send = self.to_send.checked_sub(bytes.len() as u64).ok_or(Fault::TooMuch)?;
+        if connection.flush()? == Given::Full {
+            // An honest worker asks for room first, and so no more than one write is ever kept.
+            return Err(Fault::Closed);
+        }
+        connection.exchange.sent += bytes.len() as u64;
+        connection.sent.update(&bytes);
+        connection.unsent = bytes;
+        connection.flush()
+    }
+
+    fn receive(&mut self, number: u32, most: u32) -> Result<Given, Fault> {
+        let connection = self.open.get_mut(&number).ok_or(Fault::Closed)?;
+        let most = usize::try_from(most).unwrap_or(usize::MAX).min(RECEIVED_BYTES_MAX);
+        if most == 0 {
+            return Ok(Given::Bytes(Vec::new()));
+        }
+        // One more than is left, to see whether there is more.
+        let left = usize::try_from(self.to_receive).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; most.min(left.saturating_add(1))];
+        let read = match connection.stream.read(&mut bytes) {
+            Ok(0) => return Err(Fault::Closed),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) => return Err(failed(&error)),
+        };
+        self.to_receive = self.to_receive.checked_sub(read as u64).ok_or(Fault::TooMuch)?;
+        connection.exchange.received += read as u64;
+        bytes.truncate(read);
+        Ok(Given::Bytes(bytes))
+    }
+
+    /// Waits until something of `awaited` is there, or `until`, or until `interrupt` can be read.
+    fn wait(&mut self, awaited: &[Awaited], until: Instant, interrupt: Option<BorrowedFd<'_>>) -> Result<Given, Fault> {
+        loop {
+            let mut ready: Vec<u32> = Vec::new();
+            let mut watched = Vec::with_capacity(awaited.len());
+            for (place, awaited) in (0..).zip(awaited) {
+                let (Awaited::Bytes(number) | Awaited::Room(number)) = awaited;
+                match self.open.get_mut(number) {
+                    Some(connection) if matches!(awaited, Awaited::Room(_)) => match connection.flush() {
+                        Ok(Given::Full) => watched.push((place, *number, PollFlags::OUT)),
+                        Ok(_) | Err(_) => ready.push(place),
+                    },
+                    Some(_) => watched.push((place, *number, PollFlags::IN)),
+                    // What is closed never has to be waited for.
+                    None => ready.push(place),
+                }
+            }
+            let until = if ready.is_empty() { until } else { Instant::now() };
+            let polled: Vec<(u32, PollFlags, &TcpStream)> = watched
+                .iter()
+                .filter_map(|(place, number, flags)| Some((*place, *flags, &self.open.get(number)?.stream)))
+                .collect();
+            let seen = ready_of(&polled, until, interrupt)?;
+            let (bytes, room): (Vec<_>, Vec<_>) = seen.into_iter().partition(|(_, flags)| *flags == PollFlags::IN);
+            ready.extend(bytes.into_iter().map(|(place, _)| place));
+            ready.sort_unstable();
+            // Where there is room, what is left is sent first.
+            if !ready.is_empty() || room.is_empty() {
+                return Ok(Given::Ready(ready));
+            }
+        }
+    }
+
+    fn shut_down(
+        &mut self,
+        number: u32,
+        direction: Direction,
+        until: Instant,
+        interrupt: Option<BorrowedFd<'_>>,
+    ) -> Result<Given, Fault> {
+        let how = match direction {
+            Direction::Receive => Shutdown::Read,
+            Direction::Send => Shutdown::Write,
+            Direction::Both => Shutdown::Both,
+        };
+        if how != Shutdown::Read {
+            self.drain(number, until, interrupt)?;
+        }
+        let connection = self.find(number)?;
+        connection.stream.shutdown(how).map_err(|error| failed(&error))?;
+        Ok(Given::Done)
+    }
+
+    /// Waits until all is sent.
+    fn drain(&mut self, number: u32, until: Instant, interrupt: Option<BorrowedFd<'_>>) -> Result<(), Fault> {
+        self.find(number)?;
+        self.wait(&[Awaited::Room(number)], until, interrupt).map(drop)
+    }
+}
+
+impl Connection {
+    /// Sends as much of what is left as the system takes.
+    fn flush(&mut self) -> Result<Given, Fault> {
+        while !self.unsent.is_empty() {
+            match self.stream.write(&self.unsent) {
+                Ok(written) => drop(self.unsent.drain(..written.min(self.unsent.len()))),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Given::Full),
+                Err(error) => {
+                    self.unsent.clear();
+                    return Err(failed(&error));
+                }
+            }
+        }
+        Ok(Given::Done)
+    }
+
+    fn end(mut self) -> Exchange {
+        self.exchange.body = claw_policy::digest_text(&self.sent.finalize().into());
+        self.exchange.outcome = "ok".to_owned();
+        self.exchange
+    }
+}
+
+/// Those of `polled` that are ready, with what for; none, where it is `until`, or `interrupt` can be read.
+fn ready_of(
+    polled: &[(u32, PollFlags, &TcpStream)],
+    until: Instant,
+    interrupt: Option<BorrowedFd<'_>>,
+) -> Result<Vec<(u32, PollFlags)>, Fault> {
+    let mut fds: Vec<PollFd<'_>> = polled.iter().map(|(_, flags, stream)| PollFd::new(*stream, *flags)).collect();
+    fds.extend(interrupt.as_ref().map(|interrupt| PollFd::new(interrupt, PollFlags::IN)));
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        match poll(&mut fds, Timespec::try_from(left).ok().as_ref()) {
+            Ok(_) => break,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(Fault::Failed(error.raw_os_error())),
+        }
+    }
+    let seen = polled.iter().zip(&fds).filter(|(_, fd)| !fd.revents().is_empty());
+    Ok(seen.map(|((place, flags, _), _)| (*place, *flags)).collect())
+}
+
+fn failed(error: &io::Error) -> Fault {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Fault::Closed,
+        _ => error.raw_os_error().map_or(Fault::Closed, Fault::Failed),
+    }
+}
