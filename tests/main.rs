@@ -27,4 +27,5 @@ mod program;
 mod record;
 mod replay;
 mod transcripts;
+mod web_digest;
 mod what_if;
