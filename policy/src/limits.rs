@@ -93,6 +93,7 @@ limits! {
     argument_bytes "argument-bytes" Bytes Step 65_536 268_435_456 "one argument, as JSON"
     output_bytes "output-bytes" Bytes Step 1_048_576 268_435_456 "a step's output, as JSON"
     http_bytes "http-bytes" Bytes Step 4_194_304 268_435_456 "the body of one request, and of one response"
+    sent "sent" Bytes Step 16_777_216 17_179_869_184 "all that a step's requests send: URLs, headers and bodies"
     plan_bytes "plan-bytes" Bytes Session 1_048_576 4_194_304 "the text of a plan"
     plan_depth "plan-depth" Count Session 32 64 "nesting of a plan's JSON"
     plan_steps "plan-steps" Count Session 64 10_000 "steps of one plan"

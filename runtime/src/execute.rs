@@ -269,10 +269,11 @@ impl Runtime {
         let interrupt = self.interrupt.as_ref().map(|interrupt| interrupt.as_fd());
         // A replay has no network, whatever its guest asks for.
         let network = self.network.as_ref().filter(|_| call.tape.is_none());
+        let (limits, mut bytes_left) = (&capability.limits, capability.limits.sent);
         let mut send = |request: Request, left: Duration| {
             let Some(network) = network else { return Err(Refused::Denied) };
             let (answer, exchange) =
-                network.send(&ready.id, &capability.grants, request, &capability.limits, left, interrupt);
+                network.send(&ready.id, &capability.grants, request, limits, &mut bytes_left, left, interrupt);
             exchanges.push(exchange);
             answer
         };

@@ -222,6 +222,8 @@ pub struct Host {
     http: http_types::Http,
     /// The bodies of requests that are not sent yet, by the request's handle.
     drafts: BTreeMap<u32, draft::Draft>,
+    /// Bytes that requests may still send.
+    sent_left: u64,
     outside: Option<Outside>,
 }
 
@@ -277,6 +279,7 @@ impl Host {
             denied: None,
             http: http_types::Http::default(),
             drafts: BTreeMap::new(),
+            sent_left: limits.sent,
             outside,
             limits,
         }
