@@ -79,25 +79,26 @@ fn a_connection_that_is_not_granted_is_denied_and_on_record() {
     is_the_same_again(&place, &run);
 }
 
-/// What a step sends and what it receives are bounded by `http-bytes`, over all of its connections.
+/// What a step sends and what it receives are bounded, over all of its connections.
 #[test]
 fn case_115_what_is_sent_and_received_is_bounded() {
     let peer = Peer::new();
-    for script in [
-        "ask silent\nsend 1018\n",
-        "ask silent\nsend 500\nask silent\nsend 511\n",
-        "ask flood\nreceive 1025\n",
-        "ask echo\nsend 600\nreceive 600\nask echo\nsend 500\n",
+    for (script, limit) in [
+        ("ask silent\nsend 1018\n", "sent"),
+        ("ask silent\nsend 500\nask silent\nsend 511\n", "sent"),
+        ("ask echo\nsend 600\nreceive 600\nask echo\nsend 500\n", "sent"),
+        ("ask flood\nreceive 1025\n", "http-bytes"),
+        ("ask flood\nreceive 1024\nask flood\nreceive 1\n", "http-bytes"),
     ] {
-        let place = place(&peer, script, "http-bytes = 1024");
+        let place = place(&peer, script, "http-bytes = 1024\nsent = 1024");
         let (code, run) = run(&place);
-        assert_eq!((code, failure(&run)), (Some(4), &json!("limit.http-bytes")), "{script}: {run:#}");
+        assert_eq!((code, failure(&run)), (Some(4), &json!(format!("limit.{limit}"))), "{script}: {run:#}");
         let total = |of: &str| exchanges(&run).iter().map(|one| one[of].as_u64().expect("a number")).sum::<u64>();
         assert!(total("sent") <= 1024 && total("received") <= 1024, "{script}");
         is_the_same_again(&place, &run);
     }
     let all = "ask silent\nsend 1017\n";
-    assert_eq!(run(&place(&peer, all, "http-bytes = 1024")).0, Some(0));
+    assert_eq!(run(&place(&peer, all, "sent = 1024")).0, Some(0));
     assert!(peer.heard().iter().all(|heard| heard.len() <= 1024));
 }
 
@@ -116,7 +117,7 @@ fn case_059_a_peer_that_does_nothing_is_not_waited_for_longer_than_the_step_may_
     let peer = Peer::new();
     for script in ["ask silent\nreceive 1\n", "ask silent\nsend 100000000\n"] {
         let place =
-            place(&peer, script, "time = \"1s\"\nhttp-bytes = \"256MiB\"\nfuel = 100000000000\nmemory = \"512MiB\"");
+            place(&peer, script, "time = \"1s\"\nsent = \"256MiB\"\nfuel = 100000000000\nmemory = \"512MiB\"");
         let (code, run) = run(&place);
         assert_eq!((code, failure(&run)), (Some(4), &json!("limit.time")), "{script}: {run:#}");
         assert!(run["steps"][0]["ms"].as_f64().is_some_and(|ms| (900.0..5_000.0).contains(&ms)), "{run:#}");

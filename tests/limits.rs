@@ -162,6 +162,24 @@ fn a_request_that_is_too_large_is_not_sent() {
 }
 
 #[test]
+fn a_step_that_would_send_more_than_it_may_sends_nothing() {
+    let place = Place::new();
+    let policy = "claw = 1\nname = \"web\"\n[limits]\nsent = 1_000\n[grant.web]\nhttp = [\"POST http://127.0.0.1:1/\"]\n\
+                  secrecy = []\n[capability.fetch]\ncomponent = \"builtin:http-fetch\"\ngrants = [\"web\"]\n";
+    place.write("policy.toml", policy);
+    let long = "x".repeat(1_000);
+    for (name, value) in [("body", json!(long)), ("headers", json!([{ "name": "x", "value": long }]))] {
+        let arguments = json!({ "url": "http://127.0.0.1:1/", "method": "POST", name: value });
+        let step = json!({ "id": "a", "capability": "fetch", "arguments": arguments });
+        place.write("plan.json", json!({ "claw": 1, "steps": [step] }).to_string());
+        let (code, run) = place.json(&["run", "--policy", "policy.toml", "--plan", "plan.json"]);
+        assert_eq!((code, &run["steps"][0]["failure"]["kind"]), (Some(4), &json!("limit.sent")), "{run:#}");
+        let events = events(std::path::Path::new(run["record"].as_str().expect("a path")));
+        assert!(events.iter().all(|event| event["event"] != "exchange"), "the parent was not asked: {events:#?}");
+    }
+}
+
+#[test]
 fn each_row_of_the_table_is_hit_by_a_test_of_this_file() {
     let here = include_str!("limits.rs");
     for row in LIMITS {

@@ -29,4 +29,5 @@ mod program;
 mod record;
 mod replay;
 mod transcripts;
+mod web_digest;
 mod what_if;

@@ -77,7 +77,7 @@ pub enum Fault {
     TimedOut,
     /// The step has as many connections as it may have files.
     TooMany,
-    /// More would be sent or received than the step may.
+    /// More came than the step may receive.
     TooMuch,
     /// Nothing more comes, or can be sent.
     Closed,

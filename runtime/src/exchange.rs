@@ -17,6 +17,15 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
+impl Request {
+    /// How many bytes it is: its method, URL, headers and body. What is claw's own to send is not counted.
+    pub(crate) fn bytes(&self) -> u64 {
+        let headers = self.headers.iter().map(|(name, value)| name.len().saturating_add(value.len()));
+        let line = self.method.len().saturating_add(self.url.len());
+        headers.fold(line.saturating_add(self.body.len()), usize::saturating_add) as u64
+    }
+}
+
 /// A response, as a guest may see it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Response {

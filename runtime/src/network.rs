@@ -8,7 +8,7 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use claw_audit::Exchange;
-use claw_policy::{Capability, Limits, Name};
+use claw_policy::{Limits, Name};
 use tokio::runtime::{self, Runtime};
 
 use self::connections::Connections;
@@ -30,6 +30,8 @@ pub(crate) struct Traffic<'n> {
     limits: &'n Limits,
     interrupt: Option<BorrowedFd<'n>>,
     connections: Connections,
+    /// Bytes that it may still send. A worker counts them too, and is not believed.
+    to_send: u64,
     /// What is over.
     exchanges: Vec<Exchange>,
 }
@@ -43,16 +45,17 @@ impl Network {
         Ok(Self { connector, runtime: runtime::Builder::new_current_thread().enable_all().build()? })
     }
 
-    /// What the step `step` will do, by `capability`. Nothing waits longer than until `interrupt` can be read.
+    /// What the step `step`, which has `grants`, will do. Nothing waits longer than until `interrupt` can be read.
     pub(crate) fn traffic<'n>(
         &'n self,
         step: &'n Name,
-        capability: &'n Capability,
+        grants: &'n [Name],
+        limits: &'n Limits,
         interrupt: Option<BorrowedFd<'n>>,
     ) -> Traffic<'n> {
-        let (grants, limits) = (capability.grants.as_slice(), &capability.limits);
         let connections = Connections::within(limits);
-        Traffic { network: self, step, grants, limits, interrupt, connections, exchanges: Vec::new() }
+        let to_send = limits.sent;
+        Traffic { network: self, step, grants, limits, interrupt, connections, to_send, exchanges: Vec::new() }
     }
 }
 

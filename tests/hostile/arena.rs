@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,7 +32,8 @@ pub(crate) struct Arena {
     pub(crate) neighbour: Neighbour,
     /// The program that is attacked, where it is not claw: what shows that the oracle sees.
     pub(crate) program: PathBuf,
-    sinkhole: TcpListener,
+    /// Listeners that nobody may contact, at one port: of this machine's addresses, those that it has.
+    sinkholes: Vec<TcpListener>,
     sentinel: BTreeMap<PathBuf, Fingerprint>,
     arguments: Vec<String>,
     environment: Vec<(&'static str, PathBuf)>,
@@ -53,15 +54,14 @@ impl Arena {
         place.write("sentinel/key", SECRET);
         place.write("sentinel/.ssh/id_ed25519", SECRET);
         symlink("key", place.path("sentinel/link")).expect("links can be made");
-        let sinkhole = TcpListener::bind("127.0.0.1:0").expect("loopback can be listened on");
-        sinkhole.set_nonblocking(true).expect("it can be");
-        place.write("in/sinkhole", sinkhole.local_addr().expect("it has one").to_string());
+        let sinkholes = sinkholes();
+        place.write("in/sinkhole", sinkholes[0].local_addr().expect("it has one").to_string());
         place.write("in/notes.md", "# Notes\n\nOne line.\n");
         let mut arena = Self {
             place,
             neighbour: Neighbour::shared(),
             program: program().to_owned(),
-            sinkhole,
+            sinkholes,
             sentinel: BTreeMap::new(),
             arguments: Vec::new(),
             environment: Vec::new(),
@@ -150,6 +150,36 @@ grants = ["out"]
         self.policy(&text.replace(old, new))
     }
 
+    /// Grants the guest hosts too, by these lines of the policy; what is in its folders may be sent there.
+    pub(crate) fn web(&mut self, lines: &str) -> &mut Self {
+        self.instead("grants = [\"in\", \"out\"]\n", "grants = [\"in\", \"out\", \"web\"]\n");
+        self.and(&format!("[grant.web]\n{lines}\nsecrecy = []\naccepts = [\"in\", \"out\"]"))
+    }
+
+    /// Has the built-in `http-fetch`, granted the hosts of these lines of the policy, send this.
+    pub(crate) fn fetch(&mut self, lines: &str, arguments: &Value) -> &mut Self {
+        self.plan(json!([{ "id": "attack", "capability": "attack", "arguments": arguments }]));
+        self.policy(&format!(
+            r#"claw = 1
+name = "arena"
+
+[grant.web]
+{lines}
+secrecy = []
+accepts = []
+
+[capability.attack]
+component = "builtin:http-fetch"
+grants = ["web"]
+"#
+        ))
+    }
+
+    /// The port at which nobody may be contacted.
+    pub(crate) fn sinkhole_port(&self) -> u16 {
+        self.sinkholes[0].local_addr().expect("it has one").port()
+    }
+
     /// Takes away the folders: for a guest that is to have nothing.
     pub(crate) fn without_grants(&mut self) -> &mut Self {
         self.instead("grants = [\"in\", \"out\"]\n", "")
@@ -193,6 +223,12 @@ grants = ["out"]
     /// Has a variable name a place of the arena.
     pub(crate) fn environment(&mut self, variable: &'static str, name: &str) -> &mut Self {
         self.environment.push((variable, self.place.path(name)));
+        self
+    }
+
+    /// Has a variable be this text.
+    pub(crate) fn variable(&mut self, variable: &'static str, text: &str) -> &mut Self {
+        self.environment.push((variable, text.into()));
         self
     }
 
@@ -279,9 +315,11 @@ grants = ["out"]
                 .filter(|path| !self.sentinel.contains_key(*path))
                 .map(|path| format!("{} is new", path.display())),
         );
-        match self.sinkhole.accept() {
-            Ok((_, from)) => found.push(format!("the sinkhole was contacted from {from}")),
-            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        for sinkhole in &self.sinkholes {
+            match sinkhole.accept() {
+                Ok((_, from)) => found.push(format!("the sinkhole was contacted from {from}")),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
         }
         found
     }
@@ -303,6 +341,21 @@ grants = ["out"]
         }
         found
     }
+}
+
+/// One for each address of this machine that it has, with one port for all.
+fn sinkholes() -> Vec<TcpListener> {
+    let first = TcpListener::bind("127.0.0.1:0").expect("loopback can be listened on");
+    let port = first.local_addr().expect("it has one").port();
+    let others = ["127.0.0.2", "127.255.255.254", "::1"].map(|address| {
+        let address: IpAddr = address.parse().expect("an address");
+        TcpListener::bind((address, port))
+    });
+    let all: Vec<TcpListener> = std::iter::once(first).chain(others.into_iter().flatten()).collect();
+    for sinkhole in &all {
+        sinkhole.set_nonblocking(true).expect("it can be");
+    }
+    all
 }
 
 fn fingerprint(path: &Path, found: &mut BTreeMap<PathBuf, Fingerprint>) {

@@ -22,6 +22,12 @@ mod oracle;
 #[path = "../program.rs"]
 #[allow(dead_code, reason = "the whole-program tests use all of it")]
 mod program;
+mod resolver;
+#[path = "../../runtime/src/connector/tests/server.rs"]
+#[allow(dead_code, reason = "the connector's tests use all of it")]
+mod server;
+#[path = "../../runtime/src/connector/tests/tls_server.rs"]
+mod tls_server;
 mod watch;
 
 use std::process::ExitCode;

@@ -98,6 +98,11 @@ impl Contained {
         &self.document["steps"][step]["output"]
     }
 
+    /// What the parent says that it sent, or did not.
+    pub(crate) fn exchanges(&self) -> Vec<&Value> {
+        self.events.iter().filter(|event| event["event"] == "exchange").collect()
+    }
+
     /// No attack, for the lack of something: counted as open, and never as covered.
     pub(crate) fn lacking(what: &'static str) -> Self {
         Self {

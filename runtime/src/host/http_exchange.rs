@@ -20,6 +20,7 @@ use super::Host;
 use super::draft::{Draft, Stage};
 use super::io_poll::Wait;
 use super::place::Held;
+use super::stop::{Limit, Stop};
 use super::tape::answered;
 use crate::exchange::{Refused, Request, Response};
 
@@ -96,6 +97,7 @@ impl Host {
 
     /// Sends a request, and gives what a guest is told of it.
     fn exchange(&mut self, request: Request) -> HttpResult<Response> {
+        self.sent_left = self.sent_left.checked_sub(request.bytes()).ok_or(Stop::Limit(Limit::Sent))?;
         let asked = self.ask(HANDLE).on(format!("{} {}", request.method, request.url));
         let headers = request.headers.iter();
         let asked = headers.fold(asked, |asked, (name, value)| asked.text(name).sends(value)).sends(&request.body);

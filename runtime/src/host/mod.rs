@@ -236,6 +236,8 @@ pub struct Host {
     drafts: BTreeMap<u32, draft::Draft>,
     connects: bool,
     peers: peers::Peers,
+    /// Bytes that it may still send.
+    sent_left: u64,
     outside: Option<Outside>,
 }
 
@@ -293,6 +295,7 @@ impl Host {
             drafts: BTreeMap::new(),
             connects,
             peers: peers::Peers::default(),
+            sent_left: limits.sent,
             outside,
             limits,
         }

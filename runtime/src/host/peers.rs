@@ -103,6 +103,7 @@ impl Host {
         if self.room_at(peer)? == 0 && !bytes.is_empty() {
             return Err(StreamError::trap("wrote more than `check-write` allows"));
         }
+        self.sent_left = self.sent_left.checked_sub(bytes.len() as u64).ok_or(Stop::Limit(Limit::Sent))?;
         let asked = self.ask(call).on(self.peer(peer)).sends(&bytes);
         let sent: StreamResult<bool> =
             answered!(self, asked, self.operate(Operation::Send(peer, bytes)).map(|given: Given| given == Given::Done));

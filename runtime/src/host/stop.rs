@@ -29,6 +29,8 @@ pub enum Limit {
     HostCalls,
     /// Bytes of a request's body.
     HttpBytes,
+    /// Bytes of all requests.
+    Sent,
 }
 
 impl Limit {
@@ -43,6 +45,7 @@ impl Limit {
             Self::OpenFiles => "open-files",
             Self::HostCalls => "host-calls",
             Self::HttpBytes => "http-bytes",
+            Self::Sent => "sent",
         }
     }
 }

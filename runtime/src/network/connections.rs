@@ -22,11 +22,11 @@ use crate::connector::{Failure, Told, interrupted};
 /// The most bytes that one operation receives.
 const RECEIVED_BYTES_MAX: usize = 64 << 10;
 
-/// What a step has open, and what it may still send and receive, over all of them.
+/// What a step has open.
 pub(super) struct Connections {
     open: BTreeMap<u32, Connection>,
     most: usize,
-    to_send: u64,
+    /// Bytes that may still be received over them.
     to_receive: u64,
 }
 
@@ -46,7 +46,10 @@ impl Traffic<'_> {
         let interrupt = self.interrupt;
         match operation {
             Operation::Connect { number, to } => self.connect(number, to, time),
-            Operation::Send(number, bytes) => self.connections.send(number, bytes),
+            Operation::Send(number, bytes) => {
+                self.to_send = self.to_send.checked_sub(bytes.len() as u64).ok_or(Fault::Closed)?;
+                self.connections.find(number)?.send(bytes)
+            }
             Operation::Flush(number) => self.connections.find(number)?.flush(),
             Operation::Receive(number, most) => self.connections.receive(number, most),
             Operation::Wait(awaited, time_ns) => {
@@ -106,7 +109,7 @@ impl Connections {
     /// None yet, within `limits`.
     pub(super) fn within(limits: &Limits) -> Self {
         let most = usize::try_from(limits.open_files).unwrap_or(usize::MAX);
-        Self { open: BTreeMap::new(), most, to_send: limits.http_bytes, to_receive: limits.http_bytes }
+        Self { open: BTreeMap::new(), most, to_receive: limits.http_bytes }
     }
 
     /// What is noted of those that are still open.
@@ -116,19 +119,6 @@ impl Connections {
 
     fn find(&mut self, number: u32) -> Result<&mut Connection, Fault> {
         self.open.get_mut(&number).ok_or(Fault::Closed)
-    }
-
-    fn send(&mut self, number: u32, bytes: Vec<u8>) -> Result<Given, Fault> {
-        let connection = self.open.get_mut(&number).ok_or(Fault::Closed)?;
-        self.to_send = self.to_send.checked_sub(bytes.len() as u64).ok_or(Fault::TooMuch)?;
-        if connection.flush()? == Given::Full {
-            // An honest worker asks for room first, and so no more than one write is ever kept.
-            return Err(Fault::Closed);
-        }
-        connection.exchange.sent += bytes.len() as u64;
-        connection.sent.update(&bytes);
-        connection.unsent = bytes;
-        connection.flush()
     }
 
     fn receive(&mut self, number: u32, most: u32) -> Result<Given, Fault> {
@@ -213,6 +203,18 @@ impl Connections {
 }
 
 impl Connection {
+    /// Takes bytes, to be sent: as many at once as the system takes.
+    fn send(&mut self, bytes: Vec<u8>) -> Result<Given, Fault> {
+        if self.flush()? == Given::Full {
+            // An honest worker asks for room first, and so no more than one write is ever kept.
+            return Err(Fault::Closed);
+        }
+        self.exchange.sent += bytes.len() as u64;
+        self.sent.update(&bytes);
+        self.unsent = bytes;
+        self.flush()
+    }
+
     /// Sends as much of what is left as the system takes.
     fn flush(&mut self) -> Result<Given, Fault> {
         while !self.unsent.is_empty() {

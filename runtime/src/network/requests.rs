@@ -12,7 +12,8 @@ use crate::connector::{self, Bounds, Told, interrupted};
 use crate::exchange::{Refused, Request, Response};
 
 impl Traffic<'_> {
-    /// Sends a request to what the step's grants allow, within `time`, or until the user interrupts.
+    /// Sends a request to what the step's grants allow, within `time`, or until the user interrupts. One that is refused
+    /// counts as sent too, as it does in the worker, which ends a step that would send more.
     pub(super) fn send(&mut self, request: Request, time: Duration) -> Result<Response, Refused> {
         let most = usize::try_from(self.limits.http_bytes).unwrap_or(usize::MAX);
         let bounds = Bounds {
@@ -23,12 +24,19 @@ impl Traffic<'_> {
             request_bytes: most,
             response_bytes: most,
         };
+        let left = self.to_send.checked_sub(request.bytes());
         let Request { method, url, headers, body } = request;
         let mut exchange = Exchange {
             sent: body.len() as u64,
             body: claw_policy::digest(&body),
             ..self.exchange(method.clone(), url.clone())
         };
+        let Some(left) = left else {
+            exchange.outcome = "the step has sent as much as its limit `sent` allows".to_owned();
+            self.exchanges.push(exchange);
+            return Err(Refused::Denied);
+        };
+        self.to_send = left;
         let sent = self.network.runtime.block_on(async {
             let request = connector::Request { method, url, headers, body };
             let mut sent = pin!(self.network.connector.send(self.grants, request, &bounds));
@@ -71,5 +79,46 @@ fn refused(told: Told) -> Refused {
         Told::TimedOut => Refused::TimedOut,
         Told::TooLarge => Refused::TooLarge,
         Told::Broken => Refused::Broken,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use claw_policy::{Catalogue, Limits, Policy, Target};
+
+    use super::*;
+    use crate::connector::{Connector, Opened, SystemResolver};
+    use crate::network::Network;
+
+    /// Case 115: a worker that does not count is counted for.
+    #[test]
+    fn case_115_what_a_step_sends_is_counted_where_it_is_sent() {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        server.set_nonblocking(true).unwrap();
+        let url = format!("http://{}/", server.local_addr().unwrap());
+        let policy = format!(
+            "claw = 1\nname = \"test\"\n[grant.web]\nhttp = [\"POST {url}\"]\naddresses = [\"127.0.0.1/32\"]\n"
+        );
+        let policy = Policy::parse(&policy, &Catalogue::default()).unwrap();
+        let opened = policy.grants.iter().map(|(name, grant)| match &grant.target {
+            Target::Hosts(grant) => (name.clone(), Opened { grant: grant.clone(), ca: None, secret: None }),
+            Target::Folder(_) => panic!("a folder"),
+        });
+        let network = Network::new(Connector::new(opened, Arc::new(SystemResolver), Box::new(|bytes| bytes)).unwrap());
+        let (network, web) = (network.unwrap(), ["web".parse().unwrap()]);
+        let request = Request { method: "POST".to_owned(), url, headers: Vec::new(), body: vec![b'x'; 600] };
+        let limits = Limits { sent: 1_000, ..Limits::default() };
+        let mut traffic = network.traffic(&web[0], &web, &limits, None);
+        let time = Duration::from_millis(50);
+        // Taken, and never answered.
+        assert_eq!(traffic.send(request.clone(), time), Err(Refused::TimedOut));
+        let _asked = server.accept().unwrap();
+        assert_eq!(traffic.send(request, time), Err(Refused::Denied));
+        assert_eq!(server.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+        let exchanges = traffic.end();
+        assert_eq!(exchanges[0].sent, 600);
+        assert!(exchanges[1].outcome.contains("`sent`"), "{}", exchanges[1].outcome);
     }
 }

@@ -9,6 +9,7 @@ mod cpu;
 mod files;
 mod floods;
 mod handles;
+mod hosts;
 mod leaks;
 mod memory;
 mod operator;
@@ -20,6 +21,9 @@ mod plans;
 mod policies;
 mod policy_globs;
 mod policy_text;
+mod requests;
+mod responses;
+mod servers;
 
 use crate::case::Case;
 
@@ -32,6 +36,10 @@ pub(crate) const ALL: &[&[Case]] = &[
     abi::CASES,
     blocking::CASES,
     files::CASES,
+    hosts::CASES,
+    requests::CASES,
+    responses::CASES,
+    servers::CASES,
     leaks::CASES,
     components::CASES,
     bombs::CASES,

@@ -6,6 +6,7 @@ mod secrets;
 mod server;
 mod tcp;
 mod tls;
+mod tls_server;
 mod wire;
 
 use std::collections::BTreeMap;

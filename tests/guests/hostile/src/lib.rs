@@ -1,5 +1,7 @@
 //! What a guest can try with a path: every operation of `wasi:filesystem` that takes one.
 
+pub mod http;
+
 use wasip2::filesystem::preopens::get_directories;
 use wasip2::filesystem::types::{DescriptorFlags, NewTimestamp, OpenFlags, PathFlags};
 

@@ -4,10 +4,16 @@ use claw_hostile_guests::{granted, look};
 
 fn main() {
     let dir = granted("/out");
-    for (number, target) in
-        ["../sentinel/key", "../../../../../etc/passwd", "../sentinel", "..", "sub/../../sentinel/key", "../policy.toml"]
-            .into_iter()
-            .enumerate()
+    for (number, target) in [
+        "../sentinel/key",
+        "../../../../../etc/passwd",
+        "../sentinel",
+        "..",
+        "sub/../../sentinel/key",
+        "../policy.toml",
+    ]
+    .into_iter()
+    .enumerate()
     {
         let name = format!("link-{number}");
         if dir.symlink_at(target, &name).is_err() {

@@ -20,9 +20,8 @@ fn main() {
         }
     }
     // A file that is open for reading is no way in.
-    let file = dir
-        .open_at(PathFlags::empty(), "notes.md", OpenFlags::empty(), DescriptorFlags::READ)
-        .expect("it can be read");
+    let file =
+        dir.open_at(PathFlags::empty(), "notes.md", OpenFlags::empty(), DescriptorFlags::READ).expect("it can be read");
     assert!(file.set_size(0).is_err() && file.write(b"x", 0).is_err());
     assert!(file.set_times(NewTimestamp::Now, NewTimestamp::Now).is_err());
     assert!(file.write_via_stream(0).is_err() && file.append_via_stream().is_err());

@@ -4,8 +4,21 @@ use std::fs;
 
 fn main() {
     for path in [
-        ".git/hooks/post-checkout", ".git/config", ".bashrc", ".profile", ".envrc", ".ssh/authorized_keys", ".vscode/tasks.json",
-        ".cargo/config.toml", ".claude/settings.json", ".mcp.json", ".npmrc", "a/.gitattributes", "a/../.netrc", "./.x", ".x/../.y",
+        ".git/hooks/post-checkout",
+        ".git/config",
+        ".bashrc",
+        ".profile",
+        ".envrc",
+        ".ssh/authorized_keys",
+        ".vscode/tasks.json",
+        ".cargo/config.toml",
+        ".claude/settings.json",
+        ".mcp.json",
+        ".npmrc",
+        "a/.gitattributes",
+        "a/../.netrc",
+        "./.x",
+        ".x/../.y",
     ] {
         let path = format!("/out/{path}");
         if let Some((folder, _)) = path.rsplit_once('/') {
