@@ -186,7 +186,7 @@ fn it_and_what_it_started_are_killed_when_time_is_up() {
             Err(PlannerError::TimedOut(time)),
             "{script}"
         );
-        assert!(begun.elapsed() < Duration::from_secs(5));
+        assert!(begun.elapsed() < Duration::from_secs(10));
         assert!(!lives(folder.path()), "{script}");
     }
 }
@@ -210,7 +210,7 @@ fn it_is_killed_when_the_user_interrupts() {
     let begun = Instant::now();
     let bounds = Bounds { interrupt: Some(ours.as_fd()), ..BOUNDS };
     assert_eq!(ask(folder.path(), bounds, "more"), Err(PlannerError::Interrupted));
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(begun.elapsed() < Duration::from_secs(10));
     assert!(!lives(folder.path()));
     drop(user.join());
 }

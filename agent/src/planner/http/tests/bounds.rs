@@ -83,7 +83,29 @@ fn time_is_up_wherever_it_is_lost() {
         let begun = Instant::now();
         let (reply, _) = ask_within(&mut planner("openai:m", &stand_in), Bounds { time, ..BOUNDS });
         assert_eq!(reply, Err(PlannerError::TimedOut(time)), "{name}");
-        assert!(begun.elapsed() < Duration::from_secs(5), "{name}: {:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(10), "{name}: {:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn what_is_skipped_ends_too() {
+    let endless: [(&str, &[u8]); 3] = [
+        ("", b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"),
+        ("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n1;", b"more=more;"),
+        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n", b"more: more\r\n"),
+    ];
+    for (head, again) in endless {
+        let answer: Answer = Box::new(move |to| {
+            to.write_all(head.as_bytes())?;
+            loop {
+                to.write_all(again)?;
+            }
+        });
+        let stand_in = StandIn::new([answer]);
+        let bounds = Bounds { time: Duration::from_secs(1), ..BOUNDS };
+        let begun = Instant::now();
+        ask_within(&mut planner("openai:m", &stand_in), bounds).0.unwrap_err();
+        assert!(begun.elapsed() < Duration::from_secs(10), "{head:?}");
     }
 }
 
@@ -108,7 +130,7 @@ fn an_interrupt_ends_it_at_once() {
         let (reply, _) = ask_within(&mut planner("openai:m", &stand_in), bounds);
         assert_eq!(reply, Err(PlannerError::Interrupted), "{name}");
         let elapsed = begun.elapsed();
-        assert!(elapsed >= Duration::from_millis(300) && elapsed < Duration::from_secs(3), "{name}: {elapsed:?}");
+        assert!(elapsed >= Duration::from_millis(300) && elapsed < Duration::from_secs(10), "{name}: {elapsed:?}");
         // It stays interrupted: nothing is asked any more.
         let before = stand_in.seen().len();
         let bounds = Bounds { interrupt: Some(ours.as_fd()), ..BOUNDS };
