@@ -11,7 +11,7 @@ use crate::planner::{Progress, Reply};
 
 /// The bytes that a service may need around a byte of the reply's text: an event for each token, often of one
 /// character.
-const AROUND_A_BYTE: usize = 64;
+const AROUND_A_BYTE: usize = 256;
 
 /// The bytes that a service may send beside the reply, such as what the model thinks to itself.
 const BESIDE: usize = 16 << 20;
