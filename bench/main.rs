@@ -9,6 +9,7 @@
 
 mod floors;
 mod place;
+mod record;
 mod wall;
 
 use std::process::Command;
@@ -58,6 +59,8 @@ fn main() {
     check(&place);
     println!("\nloading a policy");
     load(&place);
+    println!("\na record");
+    record::record(&place, ROUNDS);
     println!("\na process, artefacts cached");
     process(&place);
 }
@@ -192,7 +195,7 @@ pub(crate) fn median(rounds: usize, what: &mut dyn FnMut()) -> Duration {
     times[rounds / 2]
 }
 
-fn micros(time: Duration) -> f64 {
+pub(crate) fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
 

@@ -116,8 +116,7 @@ fn connections_count_as_open_files() {
 fn case_059_a_peer_that_does_nothing_is_not_waited_for_longer_than_the_step_may_take() {
     let peer = Peer::new();
     for script in ["ask silent\nreceive 1\n", "ask silent\nsend 100000000\n"] {
-        let place =
-            place(&peer, script, "time = \"1s\"\nsent = \"256MiB\"\nfuel = 100000000000\nmemory = \"512MiB\"");
+        let place = place(&peer, script, "time = \"1s\"\nsent = \"256MiB\"\nfuel = 100000000000\nmemory = \"512MiB\"");
         let (code, run) = run(&place);
         assert_eq!((code, failure(&run)), (Some(4), &json!("limit.time")), "{script}: {run:#}");
         assert!(run["steps"][0]["ms"].as_f64().is_some_and(|ms| (900.0..5_000.0).contains(&ms)), "{run:#}");

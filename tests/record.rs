@@ -26,14 +26,14 @@ fn busy() -> Place {
     place
 }
 
-/// The events of the one run on record, once there are as many.
+/// The events of the one run on record, once there are as many, and they are signed.
 fn recorded(place: &Place, at_least: usize) -> Vec<Value> {
     let runs = place.home().join(".local/state/claw/runs");
     let until = Instant::now() + Duration::from_secs(30);
     loop {
         let run =
             fs::read_dir(&runs).ok().and_then(|mut runs| runs.next()).map(|run| run.expect("it can be read").path());
-        let found = run.filter(|run| run.join("log.jsonl").exists()).map(|run| events(&run)).unwrap_or_default();
+        let found = run.filter(|run| run.join("checkpoint").exists()).map(|run| events(&run)).unwrap_or_default();
         if found.len() >= at_least {
             return found;
         }

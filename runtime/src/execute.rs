@@ -269,7 +269,8 @@ impl Runtime {
         let interrupt = self.interrupt.as_ref().map(|interrupt| interrupt.as_fd());
         // A replay has no network, whatever its guest asks for.
         let network = self.network.as_ref().filter(|_| call.tape.is_none());
-        let mut traffic = network.map(|network| network.traffic(&ready.id, &capability.grants, &capability.limits, interrupt));
+        let mut traffic =
+            network.map(|network| network.traffic(&ready.id, &capability.grants, &capability.limits, interrupt));
         let mut outside = |ask: Ask, left: Duration| match &mut traffic {
             Some(traffic) => traffic.answer(ask, left),
             None => ask.denied(),

@@ -24,11 +24,11 @@ mod tls;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use claw_policy::{Destination, HostGrant, Mismatch, Name};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use self::deadline::Deadline;
@@ -190,18 +190,20 @@ impl Connector {
     }
 
     /// Opens a TCP connection for a capability that has `grants`, and says which of them allowed it. It is by address: no
-    /// name is resolved.
+    /// name is resolved. What is done with the socket does not block.
     ///
     /// # Errors
     /// What stopped it. A guest is told [`Failure::told`] alone.
-    pub async fn connect(&self, grants: &[Name], to: SocketAddr, time: Duration) -> Result<(Name, TcpStream), Failure> {
+    pub async fn connect(&self, grants: &[Name], to: SocketAddr, time: Duration) -> Result<(Name, OwnedFd), Failure> {
         let began = Instant::now();
         let held = grants.iter().filter_map(|name| Some((name, self.grants.get(name)?)));
         let checked =
             held.filter_map(|(name, reachable)| Some((name, addresses::granted(to, &reachable.grant.tcp)?))).next();
         let connected = match checked {
             Some((name, checked)) => {
-                dial::dial(&[checked], Deadline::after(time)).await.map(|stream| (name.clone(), stream))
+                let stream = dial::dial(&[checked], Deadline::after(time)).await;
+                let socket = stream.and_then(|stream| stream.into_std().map_err(Failure::Connect));
+                socket.map(|socket| (name.clone(), socket.into()))
             }
             None => Err(Failure::AddressNotGranted),
         };

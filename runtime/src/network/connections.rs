@@ -3,9 +3,9 @@
 //! Once made, a connection is driven by plain calls of the system that do not block, and by `poll`.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::os::fd::BorrowedFd;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use claw_audit::Exchange;
 use claw_policy::Limits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 use sha2::{Digest as _, Sha256};
 
 use super::{Traffic, reason};
@@ -31,7 +33,7 @@ pub(super) struct Connections {
 }
 
 struct Connection {
-    stream: TcpStream,
+    socket: OwnedFd,
     /// What the guest sent and the system did not take yet.
     unsent: Vec<u8>,
     /// The digest of all that the guest sent.
@@ -81,16 +83,13 @@ impl Traffic<'_> {
             .await
         });
         let failed = match connected {
-            Some(Ok((grant, stream))) => match stream.into_std() {
-                Ok(stream) => {
-                    exchange.grant = Some(grant.to_string());
-                    exchange.address = Some(to.to_string());
-                    let connection = Connection { stream, unsent: Vec::new(), sent: Sha256::new(), exchange };
-                    self.connections.open.insert(number, connection);
-                    return Ok(Given::Done);
-                }
-                Err(error) => Failure::Connect(error),
-            },
+            Some(Ok((grant, socket))) => {
+                exchange.grant = Some(grant.to_string());
+                exchange.address = Some(to.to_string());
+                let connection = Connection { socket, unsent: Vec::new(), sent: Sha256::new(), exchange };
+                self.connections.open.insert(number, connection);
+                return Ok(Given::Done);
+            }
             Some(Err(failure)) => failure,
             None => Failure::Connect(io::ErrorKind::Interrupted.into()),
         };
@@ -130,11 +129,11 @@ impl Connections {
         // One more than is left, to see whether there is more.
         let left = usize::try_from(self.to_receive).unwrap_or(usize::MAX);
         let mut bytes = vec![0; most.min(left.saturating_add(1))];
-        let read = match connection.stream.read(&mut bytes) {
-            Ok(0) => return Err(Fault::Closed),
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(error) => return Err(failed(&error)),
+        let read = match recv(&connection.socket, bytes.as_mut_slice(), RecvFlags::DONTWAIT) {
+            Ok((0, _)) => return Err(Fault::Closed),
+            Ok((read, _)) => read,
+            Err(Errno::AGAIN | Errno::INTR) => 0,
+            Err(error) => return Err(failed(error)),
         };
         self.to_receive = self.to_receive.checked_sub(read as u64).ok_or(Fault::TooMuch)?;
         connection.exchange.received += read as u64;
@@ -160,9 +159,9 @@ impl Connections {
                 }
             }
             let until = if ready.is_empty() { until } else { Instant::now() };
-            let polled: Vec<(u32, PollFlags, &TcpStream)> = watched
+            let polled: Vec<(u32, PollFlags, &OwnedFd)> = watched
                 .iter()
-                .filter_map(|(place, number, flags)| Some((*place, *flags, &self.open.get(number)?.stream)))
+                .filter_map(|(place, number, flags)| Some((*place, *flags, &self.open.get(number)?.socket)))
                 .collect();
             let seen = ready_of(&polled, until, interrupt)?;
             let (bytes, room): (Vec<_>, Vec<_>) = seen.into_iter().partition(|(_, flags)| *flags == PollFlags::IN);
@@ -191,7 +190,7 @@ impl Connections {
             self.drain(number, until, interrupt)?;
         }
         let connection = self.find(number)?;
-        connection.stream.shutdown(how).map_err(|error| failed(&error))?;
+        shutdown(&connection.socket, how).map_err(failed)?;
         Ok(Given::Done)
     }
 
@@ -218,12 +217,13 @@ impl Connection {
     /// Sends as much of what is left as the system takes.
     fn flush(&mut self) -> Result<Given, Fault> {
         while !self.unsent.is_empty() {
-            match self.stream.write(&self.unsent) {
-                Ok(written) => drop(self.unsent.drain(..written.min(self.unsent.len()))),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Given::Full),
+            match send(&self.socket, &self.unsent, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                Ok(sent) => drop(self.unsent.drain(..sent.min(self.unsent.len()))),
+                Err(Errno::AGAIN) => return Ok(Given::Full),
+                Err(Errno::INTR) => {}
                 Err(error) => {
                     self.unsent.clear();
-                    return Err(failed(&error));
+                    return Err(failed(error));
                 }
             }
         }
@@ -239,27 +239,27 @@ impl Connection {
 
 /// Those of `polled` that are ready, with what for; none, where it is `until`, or `interrupt` can be read.
 fn ready_of(
-    polled: &[(u32, PollFlags, &TcpStream)],
+    polled: &[(u32, PollFlags, &OwnedFd)],
     until: Instant,
     interrupt: Option<BorrowedFd<'_>>,
 ) -> Result<Vec<(u32, PollFlags)>, Fault> {
-    let mut fds: Vec<PollFd<'_>> = polled.iter().map(|(_, flags, stream)| PollFd::new(*stream, *flags)).collect();
+    let mut fds: Vec<PollFd<'_>> = polled.iter().map(|(_, flags, socket)| PollFd::new(*socket, *flags)).collect();
     fds.extend(interrupt.as_ref().map(|interrupt| PollFd::new(interrupt, PollFlags::IN)));
     loop {
         let left = until.saturating_duration_since(Instant::now());
         match poll(&mut fds, Timespec::try_from(left).ok().as_ref()) {
             Ok(_) => break,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(Fault::Failed(error.raw_os_error())),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(failed(error)),
         }
     }
     let seen = polled.iter().zip(&fds).filter(|(_, fd)| !fd.revents().is_empty());
     Ok(seen.map(|((place, flags, _), _)| (*place, *flags)).collect())
 }
 
-fn failed(error: &io::Error) -> Fault {
-    match error.kind() {
-        io::ErrorKind::BrokenPipe => Fault::Closed,
-        _ => error.raw_os_error().map_or(Fault::Closed, Fault::Failed),
+fn failed(error: Errno) -> Fault {
+    match error {
+        Errno::PIPE => Fault::Closed,
+        error => Fault::Failed(error.raw_os_error()),
     }
 }

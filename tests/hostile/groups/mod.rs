@@ -5,6 +5,7 @@ mod binary;
 mod blocking;
 mod bombs;
 mod components;
+mod connections;
 mod cpu;
 mod files;
 mod floods;
@@ -35,6 +36,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     floods::CASES,
     abi::CASES,
     blocking::CASES,
+    connections::CASES,
     files::CASES,
     hosts::CASES,
     requests::CASES,

@@ -1,6 +1,7 @@
 //! TCP connections: by address and port, as granted.
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::server::{Server, Sinkhole};
 use super::{AllLoopback, connector, runtime, web};
 use crate::connector::{Connector, Failure, Told};
 
-fn connect(connector: &Connector, to: &str) -> Result<(claw_policy::Name, tokio::net::TcpStream), Failure> {
+fn connect(connector: &Connector, to: &str) -> Result<(claw_policy::Name, OwnedFd), Failure> {
     runtime().block_on(connector.connect(&web(), to.parse::<SocketAddr>().unwrap(), Duration::from_secs(10)))
 }
 
@@ -20,7 +21,8 @@ fn a_connection_goes_to_the_address_that_is_granted() {
     let connector = connector(&format!("tcp = [\"127.0.0.1:{}\"]", server.port), Arc::new(AllLoopback));
     let address: SocketAddr = format!("127.0.0.1:{}", server.port).parse().unwrap();
     let said = runtime().block_on(async {
-        let (_, mut stream) = connector.connect(&web(), address, Duration::from_secs(10)).await.unwrap();
+        let (_, socket) = connector.connect(&web(), address, Duration::from_secs(10)).await.unwrap();
+        let mut stream = tokio::net::TcpStream::from_std(std::net::TcpStream::from(socket)).unwrap();
         stream.write_all(b"hello\r\n\r\n").await.unwrap();
         let mut said = String::new();
         stream.read_to_string(&mut said).await.unwrap();
