@@ -4,7 +4,7 @@ CARGO ?= cargo
 
 .PHONY: demo test fuzz fuzz-short bench guests setup build
 
-## demo: build claw, run an example on its real files, and show what is refused
+## demo: build claw, run two examples, on real files and over real HTTP, and show what is refused
 demo: build
 	@sh examples/demo.sh target/release/claw
 

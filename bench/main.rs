@@ -8,6 +8,7 @@
 )]
 
 mod floors;
+mod network;
 mod place;
 mod record;
 mod wall;
@@ -22,14 +23,14 @@ use claw_runtime::{Allocation, Run, Runtime};
 
 use place::Place;
 
-const ROUNDS: usize = 2_000;
+pub(crate) const ROUNDS: usize = 2_000;
 
 fn main() {
     // An echo of the floors, started by them.
     if std::env::args().any(|argument| argument == floors::ECHO) {
         return floors::echo();
     }
-    let place = Place::new();
+    let place = Place::new(network::serve());
     println!(
         "medians of {ROUNDS} in microseconds; cores: {}",
         std::thread::available_parallelism().map_or(0, usize::from)
@@ -55,6 +56,8 @@ fn main() {
     println!("\nthe second wall, on one core");
     wall::wall(&place, ROUNDS);
     unpin();
+    println!("\na warm step that asks a server");
+    network::network_steps(&place);
     println!("\nchecking");
     check(&place);
     println!("\nloading a policy");
@@ -67,29 +70,7 @@ fn main() {
 
 /// A whole step: text, check, hop to the worker, fresh store, call, outcome, record.
 fn step(place: &Place, name: &str, capability: &str, component: &str, arguments: &str) {
-    let (policy, document, components, folders) = place.load();
-    let machine = Machine::open(&place.folder().join("state")).unwrap();
-    let runs = place.folder().join("runs");
-    let record = Record::create(machine, &runs, &place::unique(), policy.limits.log, 0).unwrap();
-    let log = record.folder().join("log.jsonl");
-    let runtime = Runtime::new(place::program(), Allocation::Pooled, components, folders, [7; 32]);
-    let session = Session::open(&policy, Default::default()).unwrap();
-    let mut run =
-        Run::open(Arc::clone(&policy), &document, Default::default(), session, runtime, record, "bench").unwrap();
-    let mut number = 0;
-    let mut submit = || {
-        number += 1;
-        let plan = format!(
-            r#"{{"claw":1,"steps":[{{"id":"s{number}","capability":"{capability}","arguments":{arguments}}}]}}"#
-        );
-        let outcome = run.submit(plan.as_bytes(), &mut |_| {}).unwrap();
-        assert!(outcome.answer.is_some(), "{outcome:?}");
-    };
-    (0..100).for_each(|_| submit());
-    let before = std::fs::metadata(&log).unwrap().len();
-    let whole = median(ROUNDS, &mut submit);
-    let bytes = (std::fs::metadata(&log).unwrap().len() - before) / ROUNDS as u64;
-
+    let (whole, bytes) = submitted(place, capability, arguments, ROUNDS);
     let raw = floors::wasmtime(place, component, arguments, ROUNDS);
     let hop = floors::round_trip(ROUNDS);
     let written = floors::write_and_hash(place, bytes as usize, ROUNDS);
@@ -103,6 +84,33 @@ fn step(place: &Place, name: &str, capability: &str, component: &str, arguments:
         micros(written),
         whole.as_secs_f64() / floor.as_secs_f64()
     );
+}
+
+/// How long a warm plan of one step takes, and how many bytes of log it leaves.
+pub(crate) fn submitted(place: &Place, capability: &str, arguments: &str, rounds: usize) -> (Duration, u64) {
+    let (policy, document, components, folders) = place.load();
+    let machine = Machine::open(&place.folder().join("state")).unwrap();
+    let runs = place.folder().join("runs");
+    let record = Record::create(machine, &runs, &place::unique(), policy.limits.log, 0).unwrap();
+    let log = record.folder().join("log.jsonl");
+    let mut runtime = Runtime::new(place::program(), Allocation::Pooled, components, folders, [7; 32]);
+    runtime.network = Some(network::network(&policy));
+    let session = Session::open(&policy, Default::default()).unwrap();
+    let mut run =
+        Run::open(Arc::clone(&policy), &document, Default::default(), session, runtime, record, "bench").unwrap();
+    let mut number = 0;
+    let mut submit = || {
+        number += 1;
+        let plan = format!(
+            r#"{{"claw":1,"steps":[{{"id":"s{number}","capability":"{capability}","arguments":{arguments}}}]}}"#
+        );
+        let outcome = run.submit(plan.as_bytes(), &mut |_| {}).unwrap();
+        assert!(outcome.answer.is_some(), "{outcome:?}");
+    };
+    (0..100.min(rounds)).for_each(|_| submit());
+    let before = std::fs::metadata(&log).unwrap().len();
+    let whole = median(rounds, &mut submit);
+    (whole, (std::fs::metadata(&log).unwrap().len() - before) / rounds as u64)
 }
 
 /// A plan of so many steps, read and checked: what is per step must not grow with their number.

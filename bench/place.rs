@@ -1,5 +1,6 @@
 //! A folder with a policy that grants what the benches do.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,10 +16,12 @@ const NOTHING: &str = r#"(component
 
 pub(crate) struct Place {
     folder: tempfile::TempDir,
+    server: SocketAddr,
 }
 
 impl Place {
-    pub(crate) fn new() -> Self {
+    /// A folder whose policy also grants what a server answers.
+    pub(crate) fn new(server: SocketAddr) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let nothing = wat::parse_str(NOTHING).unwrap();
         std::fs::create_dir(folder.path().join("in")).unwrap();
@@ -48,11 +51,31 @@ grants = ["in"]
 [capability.write]
 component = "builtin:write-file"
 grants = ["out"]
+[grant.web]
+http = ["GET http://{server}/*"]
+addresses = ["127.0.0.1/32"]
+secrecy = []
+[capability.fetch]
+component = "builtin:http-fetch"
+grants = ["web"]
+[capability.fetch-large]
+component = "builtin:http-fetch"
+grants = ["web"]
+[capability.fetch-large.limits]
+http-bytes = "32MiB"
+output-bytes = "64MiB"
+memory = "256MiB"
+tape = "64MiB"
+fuel = 1_000_000_000_000
 "#,
             claw_policy::digest(&nothing)
         );
         std::fs::write(folder.path().join("policy.toml"), policy).unwrap();
-        Self { folder }
+        Self { folder, server }
+    }
+
+    pub(crate) fn server(&self) -> SocketAddr {
+        self.server
     }
 
     pub(crate) fn folder(&self) -> &Path {

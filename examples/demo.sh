@@ -1,5 +1,5 @@
 #!/bin/sh
-# Shows claw at work: a plan that runs, and plans that a manipulated model might give.
+# Shows claw at work: two plans that run, and plans that a manipulated model might give.
 # Usage: examples/demo.sh PATH-TO-CLAW
 set -eu
 claw=$(realpath "$1")

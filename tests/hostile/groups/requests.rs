@@ -1,5 +1,7 @@
 //! Groups D and G: what guests send to a host that is granted, of which not all is theirs to say.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::json;
 
 use crate::arena::Arena;
@@ -94,15 +96,17 @@ fn case_122_proxies_of_the_environment(arena: &mut Arena) -> Contained {
 fn case_125_126_a_secret_goes_to_its_host_alone(arena: &mut Arena) -> Contained {
     let secret = arena.secret();
     let elsewhere = Server::hello();
-    let to = elsewhere.port;
+    let (to, asked) = (elsewhere.port, AtomicUsize::new(0));
     let server = Server::start(move |stream| {
         use base64::Engine as _;
         use base64::prelude::BASE64_STANDARD;
         use std::io::Write as _;
         let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
         let body = format!("{secret} {} {hex} {}", BASE64_STANDARD.encode(secret), secret.replace('-', "%2D"));
+        // What the head says is for who is redirected, and the body for who is not.
+        let status = if asked.fetch_add(1, Ordering::SeqCst) == 0 { "302 Found" } else { "200 OK" };
         let head = format!(
-            "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:{to}/?{secret}\r\nx-{secret}: 1\r\nset-cookie: a={secret}\r\n"
+            "HTTP/1.1 {status}\r\nlocation: http://127.0.0.1:{to}/?{secret}\r\nx-{secret}: 1\r\nset-cookie: a={secret}\r\n"
         );
         let _gone = write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len());
     });
@@ -114,13 +118,15 @@ fn case_125_126_a_secret_goes_to_its_host_alone(arena: &mut Arena) -> Contained 
     let headers = json!([{ "name": "x-mine", "value": "for the first host" }]);
     arena.fetch(&grant, &json!({ "url": url, "headers": headers })).and(&other);
     arena.instead("grants = [\"web\"]", "grants = [\"web\", \"other\"]");
-    let contained = arena.attack(Ending::Completed);
+    let _contained = arena.attack(Ending::Completed);
     let (first, second) = (server.seen(), elsewhere.seen());
     assert_eq!((first.len(), second.len()), (1, 1));
     assert!(first[0].contains(&format!("authorization: Bearer {secret}\r\n")), "{}", first[0]);
     assert!(second[0].starts_with("GET /?[secret] ") || second[0].starts_with("GET /?%5Bsecret%5D "), "{}", second[0]);
     assert!(!second[0].contains("authorization") && !second[0].contains("x-mine"), "{}", second[0]);
     assert!(!second[0].contains("cookie"), "nothing is remembered: {}", second[0]);
+    let contained = arena.attack(Ending::Completed);
+    assert_eq!(contained.output(0), "[secret] [secret]= [secret] [secret]", "it came in four forms");
     let record = std::path::Path::new(contained.document["record"].as_str().expect("a record"));
     let mut files = vec![record.to_owned()];
     while let Some(path) = files.pop() {
@@ -138,6 +144,6 @@ fn case_125_126_a_secret_goes_to_its_host_alone(arena: &mut Arena) -> Contained 
         arena.fetch(&grant, &json!({ "url": url, "headers": headers }));
         let _contained = arena.attack(Ending::Failed("capability"));
     }
-    assert_eq!(server.seen().len(), 1, "none of them was sent");
+    assert_eq!(server.seen().len(), 2, "none of them was sent");
     contained
 }

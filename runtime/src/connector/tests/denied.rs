@@ -1,10 +1,11 @@
 //! What is not granted is denied in one way, and nothing on the machine sees any of it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::server::{Server, Sinkhole};
 use super::{AllLoopback, Names, assert_denied, connector, get, send, to};
-use crate::connector::{Failure, SystemResolver, Told};
+use crate::connector::{DENIAL_TIME, Failure, Request, SystemResolver, Told};
 
 /// Cases 103 and 104: this machine, under every name and number that it has.
 #[test]
@@ -129,7 +130,7 @@ fn case_108_113_116_what_is_not_granted_is_not_even_looked_up() {
     }
     // Case 110: methods that ask for something else than a response.
     for method in ["CONNECT", "TRACE", "get", "PRI", "GET ", "GET\r\nx:", ""] {
-        let request = crate::connector::Request { method: method.to_owned(), ..get("http://a.example:1/api/x") };
+        let request = Request { method: method.to_owned(), ..get("http://a.example:1/api/x") };
         assert_denied(send(&connector, request));
     }
     assert_eq!(names.asked(), 0);
@@ -168,6 +169,55 @@ fn case_117_a_guest_is_told_one_thing_and_the_record_another() {
         reasons.insert(failure.to_string());
     }
     assert_eq!(reasons.len(), 6, "{reasons:#?}");
+}
+
+/// Case 117: how long a denial takes does not tell what was denied.
+///
+/// This is no figure of speed, so it is held here and not shown by the bench: the kinds take turns, and whatever else the
+/// machine does is done to all of them.
+#[test]
+fn case_117_every_denial_takes_the_same_time() {
+    const TRIES: usize = 1_000;
+    const AT_ONCE: usize = 20;
+    let grant = "http = [\"GET http://a.example:1/*\", \"GET http://127.0.0.2:1/\"]\nquery = [\"q\"]";
+    let (connector, runtime) = (Arc::new(connector(grant, Arc::new(AllLoopback))), super::runtime());
+    let kinds = [
+        // With a lookup, and without one.
+        ("GET", "http://a.example:1/"),
+        ("GET", "http://127.0.0.2:1/"),
+        ("GET", "http://b.example:1/"),
+        ("GET", "http://a.example:2/"),
+        ("GET", "http://a.example:1/?r=1"),
+        ("GET", "http://a.example:1/%2e%2e/"),
+        ("POST", "http://a.example:1/"),
+        ("GET", "x"),
+    ];
+    let mut times = [const { Vec::new() }; 8];
+    for _ in 0..TRIES / AT_ONCE {
+        runtime.block_on(async {
+            let turns = kinds.into_iter().cycle().take(kinds.len() * AT_ONCE);
+            let all = turns.map(|(method, url)| {
+                let connector = Arc::clone(&connector);
+                tokio::spawn(async move {
+                    let began = Instant::now();
+                    let request = Request { method: method.to_owned(), ..get(url) };
+                    let denied = connector.send(&super::web(), request, &super::bounds()).await;
+                    assert_eq!(denied.unwrap_err().told(), Told::Denied, "{method} {url}");
+                    began.elapsed()
+                })
+            });
+            for (number, tried) in all.collect::<Vec<_>>().into_iter().enumerate() {
+                times[number % kinds.len()].push(tried.await.unwrap());
+            }
+        });
+    }
+    let medians = times.map(|mut times| {
+        times.sort();
+        assert!(times[0] >= DENIAL_TIME, "{:?}", times[0]);
+        times[times.len() / 2]
+    });
+    let (least, most) = (medians.iter().min().unwrap(), medians.iter().max().unwrap());
+    assert!(*most <= *least * 6 / 5, "{medians:?} of {kinds:?}");
 }
 
 /// Case 122: proxies of the environment. The variables are set for a second run of this very test.

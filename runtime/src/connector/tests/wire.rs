@@ -5,7 +5,7 @@ use std::sync::Arc;
 use claw_policy::Destination;
 use proptest::prelude::*;
 
-use super::server::Server;
+use super::server::{Server, Sinkhole};
 use super::{AllLoopback, connector, get, send, send_within, to};
 use crate::connector::{Bounds, Failure, Request, Told};
 
@@ -147,39 +147,56 @@ fn a_response_has_no_headers_of_its_connection_and_the_length_that_it_has() {
     assert_eq!(server.seen()[0], server.seen()[1]);
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+/// What the first bytes of a request say, read by nothing of claw's: the host and port of `Host`, and the path, decoded.
+fn read_from_the_wire(seen: &str) -> (String, String, Vec<Vec<u8>>) {
+    let (line, rest) = seen.split_once("\r\n").unwrap();
+    let target = line.strip_prefix("GET ").and_then(|line| line.strip_suffix(" HTTP/1.1")).unwrap();
+    let authority = rest.strip_prefix("host: ").unwrap().split("\r\n").next().unwrap();
+    let (host, port) = authority.rsplit_once(':').unwrap();
+    let path = target.split('?').next().unwrap();
+    let names = path.strip_prefix('/').unwrap().split('/');
+    let decoded = names.map(|name| percent_encoding::percent_decode_str(name).collect()).collect();
+    (host.to_owned(), port.to_owned(), decoded)
+}
 
-    /// The URL that a grant matched and the bytes on the wire name the same host, port and path; and what did not match
-    /// leaves no bytes.
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// The URL that a grant matched and the bytes on the wire name the same host, port and path, and those are the grant's;
+    /// what did not match leaves no bytes, at no address of this machine that the URL could be taken to mean.
     #[test]
     fn what_was_matched_is_what_is_sent(
         scheme in "http|HTTP",
         before in r"|a\.example@|:@",
-        host in r"a\.example|A\.EXAMPLE\.|b\.example|127\.0\.0\.1|0x7f\.1|2130706433|\[::ffff:7f00:1\]|a%2eexample|a\.example%00",
-        path in r"(/(api|a b|%61|%2e|\.\.|%2f|;x|%25|caf%c3%a9|\[|\{|'|\^|@|:|){1,2}){0,4}",
+        host in r"a\.example|A\.EXAMPLE\.|b\.example|127\.0\.0\.1|0x7f\.1|2130706433|\[::ffff:7f00:1\]|127\.0\.0\.2|a%2eexample|a\.example%00",
+        first in r"/api|/api|/api|/%61pi|/apix|/API|/api/%2e%2e|/api/\.\.|/|//api",
+        path in r"(/(api|a b|%61|%2e|\.\.|%2f|;x|%25|caf%c3%a9|\[|\{|'|\^|@|:|){1,2}){0,3}",
         query in r"(\?[a-z&=;%0-9\[{'|]{0,8})?",
     ) {
         let server = Server::hello();
         let port = server.port;
-        let requests = [format!("GET http://a.example:{port}/*"), format!("GET http://127.0.0.1:{port}/*")];
-        let connector = connector(&format!("http = {requests:?}\naddresses = [\"127.0.0.1/32\"]"), Arc::new(AllLoopback));
-        let url = format!("{scheme}://{before}{host}:{port}{path}{query}");
+        let sinkhole = Sinkhole::open(&format!("127.0.0.2:{port}"));
+        let requests = [format!("GET http://a.example:{port}/api/*"), format!("GET http://127.0.0.1:{port}/api/*")];
+        let connector = connector(&format!("http = {requests:?}\naddresses = [\"127.0.0.0/8\"]"), Arc::new(AllLoopback));
+        let url = format!("{scheme}://{before}{host}:{port}{first}{path}{query}");
         match send(&connector, get(&url)) {
             Ok(response) => {
                 let seen = server.seen();
-                prop_assert_eq!(seen.len(), 1);
-                let (line, rest) = seen[0].split_once("\r\n").unwrap();
-                let target = line.strip_prefix("GET ").and_then(|line| line.strip_suffix(" HTTP/1.1")).unwrap();
-                let host = rest.strip_prefix("host: ").unwrap().split("\r\n").next().unwrap();
-                let sent = Destination::parse(&format!("http://{host}{target}")).unwrap();
-                prop_assert_eq!(&sent, &Destination::parse(&url).unwrap());
-                let granted = [format!("a.example:{port}"), format!("127.0.0.1:{port}")];
-                prop_assert!(granted.iter().any(|granted| granted == host), "{}", host);
-                prop_assert_eq!(response.address.port(), sent.port());
-                prop_assert_eq!(seen[0].matches("\r\n\r\n").count(), 1);
+                prop_assert_eq!((seen.len(), seen[0].matches("\r\n\r\n").count()), (1, 1));
+                let (host, sent_port, names) = read_from_the_wire(&seen[0]);
+                // What the grants say.
+                prop_assert!(matches!(host.as_str(), "a.example" | "127.0.0.1"), "{}", host);
+                prop_assert_eq!((sent_port, response.address.port()), (port.to_string(), port));
+                prop_assert!(names.len() > 1 && names[0] == b"api", "{:?}", names);
+                prop_assert!(names.iter().all(|name| name != b"." && name != b".." && !name.contains(&b'/')), "{:?}", names);
+                // What the URL was read as.
+                let matched = Destination::parse(&url).unwrap();
+                prop_assert_eq!((host, port), (matched.host().to_string(), matched.port()));
+                let target = seen[0].split(' ').nth(1).unwrap();
+                prop_assert_eq!(target, matched.path_and_query());
             }
             Err(_) => prop_assert!(server.seen().is_empty()),
         }
+        sinkhole.assert_untouched();
     }
 }
