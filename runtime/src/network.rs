@@ -3,8 +3,11 @@
 mod connections;
 mod requests;
 
+use std::future::poll_fn;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use claw_audit::Exchange;
@@ -13,7 +16,7 @@ use tokio::runtime::{self, Runtime};
 
 use self::connections::Connections;
 use crate::ask::{Ask, Told};
-use crate::connector::{Connector, Failure};
+use crate::connector::{Connector, Failure, interrupted};
 
 /// What sends requests and makes connections, with what it waits on.
 #[derive(Debug)]
@@ -72,6 +75,18 @@ impl Traffic<'_> {
     pub(crate) fn end(mut self) -> Vec<Exchange> {
         self.exchanges.extend(self.connections.end());
         self.exchanges
+    }
+
+    /// What `work` gives; nothing, where the user interrupts before.
+    fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        self.network.runtime.block_on(async {
+            let (mut work, mut stopped) = (pin!(work), pin!(interrupted(self.interrupt)));
+            poll_fn(|context| match work.as_mut().poll(context) {
+                Poll::Ready(given) => Poll::Ready(Some(given)),
+                Poll::Pending => stopped.as_mut().poll(context).map(|()| None),
+            })
+            .await
+        })
     }
 
     /// An exchange of which nothing is known yet.

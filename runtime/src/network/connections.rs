@@ -6,8 +6,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::pin::pin;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use claw_audit::Exchange;
@@ -19,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Traffic, reason};
 use crate::connection::{Awaited, Direction, Fault, Given, Operation};
-use crate::connector::{Failure, Told, interrupted};
+use crate::connector::{Failure, Told};
 
 /// The most bytes that one operation receives.
 const RECEIVED_BYTES_MAX: usize = 64 << 10;
@@ -73,15 +71,7 @@ impl Traffic<'_> {
             return Err(Fault::TooMany);
         }
         let mut exchange = self.exchange("TCP".to_owned(), format!("tcp://{to}"));
-        let connected = self.network.runtime.block_on(async {
-            let mut connected = pin!(self.network.connector.connect(self.grants, to, time));
-            let mut stopped = pin!(interrupted(self.interrupt));
-            std::future::poll_fn(|context| match connected.as_mut().poll(context) {
-                Poll::Ready(connected) => Poll::Ready(Some(connected)),
-                Poll::Pending => stopped.as_mut().poll(context).map(|()| None),
-            })
-            .await
-        });
+        let connected = self.unless_interrupted(self.network.connector.connect(self.grants, to, time));
         let failed = match connected {
             Some(Ok((grant, socket))) => {
                 exchange.grant = Some(grant.to_string());

@@ -1,14 +1,11 @@
 //! The requests of a step's guest, each sent by the connector and noted as the parent saw it.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use claw_audit::Exchange;
 
 use super::{Traffic, reason};
-use crate::connector::{self, Bounds, Told, interrupted};
+use crate::connector::{self, Bounds, Told};
 use crate::exchange::{Refused, Request, Response};
 
 impl Traffic<'_> {
@@ -37,16 +34,8 @@ impl Traffic<'_> {
             return Err(Refused::Denied);
         };
         self.to_send = left;
-        let sent = self.network.runtime.block_on(async {
-            let request = connector::Request { method, url, headers, body };
-            let mut sent = pin!(self.network.connector.send(self.grants, request, &bounds));
-            let mut stopped = pin!(interrupted(self.interrupt));
-            poll_fn(|context| match sent.as_mut().poll(context) {
-                Poll::Ready(sent) => Poll::Ready(Some(sent)),
-                Poll::Pending => stopped.as_mut().poll(context).map(|()| None),
-            })
-            .await
-        });
+        let request = connector::Request { method, url, headers, body };
+        let sent = self.unless_interrupted(self.network.connector.send(self.grants, request, &bounds));
         let answer = match sent {
             Some(Ok(response)) => {
                 exchange.outcome = "ok".to_owned();

@@ -22,6 +22,35 @@ cases! {
     case_118_119_120_128_other_ways_out
 }
 
+/// Addresses of this machine, of networks that are somebody's own, and of no machine.
+pub(super) const NOT_PUBLIC: &[&str] = &[
+    "127.0.0.1",
+    "127.0.0.2",
+    "127.255.255.254",
+    "0.0.0.0",
+    "10.0.0.1",
+    "172.16.0.1",
+    "172.31.255.255",
+    "192.168.0.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "192.0.0.1",
+    "198.18.0.1",
+    "224.0.0.1",
+    "255.255.255.255",
+    "[::1]",
+    "[::]",
+    "[fc00::1]",
+    "[fd00:ec2::254]",
+    "[fe80::1]",
+    "[ff02::1]",
+    "[64:ff9b::7f00:1]",
+    "[64:ff9b:1::7f00:1]",
+    "[2002:7f00:1::]",
+    "[::7f00:1]",
+    "[2001:0:7f00:1::]",
+];
+
 const GUEST: &str = "case_103_asks_for_what_is_denied";
 
 /// Has the guest send these requests, each a line; all are denied. `asked` is how many of them are no request at all.
@@ -44,37 +73,10 @@ fn all_below(hosts: &[&str], port: u16) -> String {
 /// Granted as requests, and not as addresses: whoever wrote that meant a public host.
 fn case_103_addresses_that_are_not_public(arena: &mut Arena) -> Contained {
     let port = arena.sinkhole_port();
-    let hosts = [
-        "127.0.0.1",
-        "127.0.0.2",
-        "127.255.255.254",
-        "0.0.0.0",
-        "10.0.0.1",
-        "172.16.0.1",
-        "172.31.255.255",
-        "192.168.0.1",
-        "169.254.169.254",
-        "100.64.0.1",
-        "192.0.0.1",
-        "198.18.0.1",
-        "224.0.0.1",
-        "255.255.255.255",
-        "[::1]",
-        "[::]",
-        "[fc00::1]",
-        "[fd00:ec2::254]",
-        "[fe80::1]",
-        "[ff02::1]",
-        "[64:ff9b::7f00:1]",
-        "[64:ff9b:1::7f00:1]",
-        "[2002:7f00:1::]",
-        "[::7f00:1]",
-        "[2001:0:7f00:1::]",
-    ];
-    let lines: Vec<String> = hosts.iter().map(|host| get("http", format!("{host}:{port}"), "/")).collect();
-    let contained = denied(arena, &all_below(&hosts, port), &lines);
+    let lines: Vec<String> = NOT_PUBLIC.iter().map(|host| get("http", format!("{host}:{port}"), "/")).collect();
+    let contained = denied(arena, &all_below(NOT_PUBLIC, port), &lines);
     let reasons: Vec<&str> = contained.exchanges().iter().filter_map(|exchange| exchange["outcome"].as_str()).collect();
-    assert_eq!(reasons.len(), hosts.len());
+    assert_eq!(reasons.len(), NOT_PUBLIC.len());
     // They matched the grant, and were stopped for what they are.
     assert!(reasons.iter().all(|why| why.contains("which is not public")), "{reasons:#?}");
     contained
