@@ -111,6 +111,14 @@ fn a_page_that_is_granted_is_fetched_turned_into_text_and_the_same_again() {
     let sent = exchanges(&run);
     assert_eq!((sent.len(), &sent[0]["status"], &sent[0]["grant"]), (1, &json!(200), &json!("web")), "{sent:#?}");
     assert_eq!(sent[0]["address"], server.address);
+    // What is behind `?` is a value, and is shown where values are.
+    let show =
+        |more: &[&str]| place.claw(&[&["audit", "show", run["run"].as_str().expect("an id")], more].concat()).out;
+    let told = format!("GET {page}?…: 200, 27B from {}, by `web`", server.address);
+    assert!(show(&[]).contains(&told), "{}", show(&[]));
+    assert!(
+        !show(&["--calls", "--json"]).contains("q=a+b") && show(&["--values"]).contains("/docs/a%20page?q=a+b: 200")
+    );
     is_the_same_again(&place, &run);
     assert_eq!(server.asked().len(), 1, "a replay asks nobody");
 }

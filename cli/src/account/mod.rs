@@ -179,6 +179,9 @@ impl Account {
         }
         for step in account.plans.iter_mut().flat_map(|plan| &mut plan.steps) {
             step.worker_says.paths = paths::by_path(&step.worker_says.calls);
+            if !values {
+                step.hide_queries();
+            }
         }
         Ok(account)
     }
@@ -265,6 +268,16 @@ impl PlanReceived {
 }
 
 impl StepTaken {
+    /// Cuts what requests have behind `?`: values that earlier steps gave may be in it.
+    fn hide_queries(&mut self) {
+        let urls = self.exchanges.iter_mut().map(|exchange| &mut exchange.url);
+        for url in urls.chain(self.worker_says.calls.iter_mut().filter_map(|call| call.subject.as_mut())) {
+            if let (true, Some((before, _))) = (url.contains("://"), url.split_once('?')) {
+                *url = format!("{before}?…");
+            }
+        }
+    }
+
     fn planned(step: &Value) -> Option<Self> {
         let text = |key: &str| step.get(key).and_then(Value::as_str).map(str::to_owned);
         let arguments = step.get("arguments").cloned().unwrap_or_default();

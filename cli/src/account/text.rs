@@ -146,12 +146,14 @@ impl StepTaken {
     }
 }
 
-/// A request that claw sent, and what came of it.
+/// A request or a connection that claw made, and what came of it.
 fn exchanged(exchange: &Exchange) -> String {
     let Exchange { method, url, sent, grant, address, status, received, outcome, .. } = exchange;
     let body = if *sent > 0 { format!(" with {}", Quantity(Unit::Bytes, *sent)) } else { String::new() };
     let answer = match (status, address) {
         (Some(status), Some(address)) => format!("{status}, {} from {address}", Quantity(Unit::Bytes, *received)),
+        // A connection has no status.
+        (None, Some(_)) => format!("{outcome}, {} came", Quantity(Unit::Bytes, *received)),
         _ => outcome.clone(),
     };
     let by = grant.as_ref().map(|grant| format!(", by `{grant}`")).unwrap_or_default();
