@@ -52,9 +52,9 @@ refused=$((refused + 1))
 say '   $ claw run --policy policy.toml --plan attacks/moved-to-a-private-address.json'
 code=0
 "$claw" run --policy policy.toml --plan attacks/moved-to-a-private-address.json || code=$?
-[ "$code" -eq 4 ] || { echo "this should have failed, and did not (exit code $code)"; exit 1; }
+[ "$code" -eq 3 ] || { echo "this should have been halted, and was not (exit code $code)"; exit 1; }
 say '   what the site says that it was asked, in all three:'
 cat "$work/asked"
 
-say "done: 2 plans ran, $refused were refused, 1 was halted, 1 failed without effect; all of it is on record:"
+say "done: 2 plans ran, $refused were refused, 2 were halted; all of it is on record:"
 "$claw" audit list | head -n 8

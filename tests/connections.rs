@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 
 use crate::peer::Peer;
-use crate::program::{Place, build_guests, events};
+use crate::program::{Place, build_guests, events, violations};
 use crate::replay::is_the_same_again;
 
 /// A place where `tcp_script` may connect to `peer`, and does what `script` says.
@@ -71,7 +71,8 @@ fn a_connection_that_is_not_granted_is_denied_and_on_record() {
     let (peer, other) = (Peer::new(), Peer::new());
     let place = place(&peer, &format!("connect {}\n", other.address), "");
     let (code, run) = run(&place);
-    assert_eq!((code, failure(&run)), (Some(4), &json!("trap")), "{run:#}");
+    assert_eq!((code, failure(&run)), (Some(3), &json!("trap")), "{run:#}");
+    assert_eq!(violations(&run), [("connection.denied".to_owned(), "/steps/0".to_owned())]);
     let exchanges = exchanges(&run);
     assert_eq!((exchanges.len(), &exchanges[0]["grant"], &exchanges[0]["sent"]), (1, &Value::Null, &json!(0)));
     assert!(exchanges[0]["outcome"].as_str().is_some_and(|outcome| outcome.contains("no grant")), "{exchanges:#?}");

@@ -134,7 +134,10 @@ fn each_attack_on_the_digest_is_stopped_by_what_it_is_about() {
                 events(record.as_ref()).into_iter().filter(|e| e["event"] == "exchange" || e["event"] == "failed");
             let told: Vec<String> = told.map(|event| event.to_string()).collect();
             assert!(told.iter().any(|event| event.contains(because)), "{file}: {told:#?}");
-            assert_eq!(code, Some(4), "{file}");
+            let found = violations(&run).into_iter().map(|(rule, _)| rule).collect::<Vec<_>>();
+            let (wanted, rules) =
+                if attack.verdict == "halted" { (Some(3), vec!["request.denied"]) } else { (Some(4), Vec::new()) };
+            assert_eq!((code, found), (wanted, rules.into_iter().map(str::to_owned).collect()), "{file}");
         }
         assert_eq!(site.asked(), attack.requests, "{file}: {}", attack.tries);
         is_the_same_again(&site.place, &run);

@@ -43,13 +43,16 @@ impl Violation {
         Self::new("session.over", "", message)
     }
 
-    /// Points at the argument that is `path`, or is below it, as a guest sees it that has its folder at `/` or `/<grant>`.
+    /// Points at the argument that is `subject`: the same URL, or one without its query; or a path that is it, or is below
+    /// it, as a guest sees it that has its folder at `/` or `/<grant>`.
     #[must_use]
-    pub fn at_path(mut self, given: &Map<String, Value>, path: &str) -> Self {
+    pub fn at_subject(mut self, given: &Map<String, Value>, subject: &str) -> Self {
         let is_it = |value: &str| {
-            let ends_with = path.strip_suffix(value).is_some_and(|before| before.is_empty() || before.ends_with('/'));
-            let below = value.strip_prefix(path.trim_start_matches('/')).is_some_and(|below| below.starts_with('/'));
-            ends_with || below
+            let ends_with =
+                subject.strip_suffix(value).is_some_and(|before| before.is_empty() || before.ends_with('/'));
+            let below = value.strip_prefix(subject.trim_start_matches('/')).is_some_and(|below| below.starts_with('/'));
+            let with_a_query = subject.strip_prefix(value).is_some_and(|query| query.starts_with('?'));
+            ends_with || below || with_a_query
         };
         if let Some((name, _)) = given.iter().find(|(_, given)| given.as_str().is_some_and(is_it)) {
             self.at = with_key(&with_key(&self.at, "arguments"), name);

@@ -84,12 +84,10 @@ pub(crate) fn failed(capability: &Capability, ready: &ReadyStep, failure: &CallF
         matches!(failure, CallFailure::Returned(_) | CallFailure::Stopped(Stop::Exited(_) | Stop::Trapped(_)));
     match report.denied.as_ref().filter(|_| gave_up) {
         Some(denied) => {
-            let path = claw_policy::printable::printable(&denied.path);
-            let message = format!("the path `{path}` {}", denied.rule);
-            let violation = Violation::at_step(denied.rule.rule(), &ready.id, ready.index, message)
+            let violation = Violation::at_step(denied.rule.rule(), &ready.id, ready.index, denied.to_string())
                 .help(denied.rule.help())
                 .line(capability.line);
-            Ending::Halted(reason, violation.at_path(&ready.given, &denied.path))
+            Ending::Halted(reason, violation.at_subject(&ready.given, &denied.subject))
         }
         None => Ending::Failed(reason),
     }

@@ -178,10 +178,10 @@ impl Account {
             }
         }
         for step in account.plans.iter_mut().flat_map(|plan| &mut plan.steps) {
-            step.worker_says.paths = paths::by_path(&step.worker_says.calls);
             if !values {
                 step.hide_queries();
             }
+            step.worker_says.paths = paths::by_path(&step.worker_says.calls);
         }
         Ok(account)
     }

@@ -8,7 +8,7 @@ use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 use wasmtime_wasi::p2::{FsError, FsResult};
 
 use super::path::{PATH_BYTES_MAX, join};
-use super::place::{Denied, Held, Place, Rule};
+use super::place::{Held, Place, Rule};
 use super::stop::Stop;
 use super::tape::Asked;
 use super::{Granted, Host};
@@ -74,9 +74,7 @@ impl Host {
 
     /// Refuses `path`, from `place` on, by `rule`. The first that is refused in a step is remembered.
     pub(super) fn deny(&mut self, place: &Place, path: &str, rule: Rule) -> FsError {
-        if self.denied.is_none() {
-            self.denied = Some(Denied { path: self.guest_path_as_asked(place, path), rule });
-        }
+        self.note_denied(self.guest_path_as_asked(place, path), rule);
         ErrorCode::NotPermitted.into()
     }
 

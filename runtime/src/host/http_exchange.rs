@@ -19,7 +19,7 @@ use wasmtime_wasi_http::p2::{HttpError, HttpResult};
 use super::Host;
 use super::draft::{Draft, Stage};
 use super::io_poll::Wait;
-use super::place::Held;
+use super::place::{Held, Rule};
 use super::stop::{Limit, Stop};
 use super::tape::answered;
 use crate::exchange::{Refused, Request, Response};
@@ -101,15 +101,19 @@ impl Host {
         let asked = self.ask(HANDLE).on(format!("{} {}", request.method, request.url));
         let headers = request.headers.iter();
         let asked = headers.fold(asked, |asked, (name, value)| asked.text(name).sends(value)).sends(&request.body);
-        answered!(
-            self,
-            asked,
-            match &mut self.outside {
-                Some(outside) =>
-                    outside.send(request).map_err(HttpError::trap)?.map_err(|refused| ErrorCode::from(refused).into()),
-                None => Err(ErrorCode::HttpRequestDenied.into()),
-            }
-        )
+        answered!(self, asked, self.send_now(request))
+    }
+
+    fn send_now(&mut self, request: Request) -> HttpResult<Response> {
+        let url = request.url.clone();
+        let answer = match &mut self.outside {
+            Some(outside) => outside.send(request).map_err(HttpError::trap)?,
+            None => Err(Refused::Denied),
+        };
+        if answer == Err(Refused::Denied) {
+            self.note_denied(url, Rule::Request);
+        }
+        Ok(answer.map_err(ErrorCode::from)?)
     }
 
     /// What a guest is told of an exchange; what stops it is not told.

@@ -41,7 +41,7 @@ use claw_policy::Limits;
 use claw_policy::catalogue::Authority;
 use globset::GlobSet;
 use serde::{Deserialize, Serialize};
-use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
+use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable, Val};
 use wasmtime::{Engine, Result, Store};
 use wasmtime_wasi::filesystem::{Dir, WasiFilesystemCtx, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings as wasi;
@@ -59,8 +59,9 @@ pub use sockets_udp::with_udp;
 pub use stop::{Budget, Limit, Stop};
 pub use tape::{Answered, Call, Taped};
 
-/// Bytes that one host call may copy out of a guest. wasmtime's own default is 128 MiB.
-const HOSTCALL_BYTES_MAX: usize = 8 << 20;
+/// Bytes that one host call may copy out of a guest, where outputs are short, and at most. wasmtime's own default is 128 MiB.
+const HOSTCALL_BYTES_MIN: usize = 8 << 20;
+const HOSTCALL_BYTES_MAX: usize = 1 << 30;
 
 /// Every interface that is linked, without its version, and what it gives. An import of any other is refused.
 /// Without a grant of folders, requests or addresses, those that give them have to be in the capability's `inert`, and
@@ -198,7 +199,7 @@ pub struct Report {
     pub peak_memory: u64,
     /// All calls to the host.
     pub host_calls: u64,
-    /// The first path that a rule refused. The guest got `not-permitted` and may have gone on: it explains a failure.
+    /// The first thing that a rule refused. The guest was told so and may have gone on: it explains a failure.
     pub denied: Option<Denied>,
 }
 
@@ -327,6 +328,11 @@ impl Host {
         Ok(())
     }
 
+    /// Remembers what was refused by a rule, where it is the first of the step.
+    fn note_denied(&mut self, subject: String, rule: Rule) {
+        self.denied.get_or_insert(Denied { subject, rule });
+    }
+
     /// wasmtime's own implementation of `wasi:filesystem`, over the guest's handles.
     fn wasmtime_files(&mut self) -> WasiFilesystemCtxView<'_> {
         WasiFilesystemCtxView { ctx: &mut self.files, table: &mut self.table }
@@ -381,10 +387,10 @@ pub fn store(engine: &Engine, host: Host) -> Result<Store<Host>> {
     let mut store = Store::new(engine, host);
     store.limiter(|host| &mut host.meter);
     store.set_fuel(fuel)?;
-    // What a call gives back is counted too, so a policy that allows longer outputs allows longer copies.
-    store.set_hostcall_fuel(
-        HOSTCALL_BYTES_MAX.max(usize::try_from(output_bytes).unwrap_or(usize::MAX).saturating_mul(2)),
-    );
+    // What a call gives back is counted too, each byte of a list as a value of wasmtime's: so a policy that allows longer
+    // outputs allows longer copies.
+    let output = usize::try_from(output_bytes).unwrap_or(usize::MAX).saturating_mul(size_of::<Val>());
+    store.set_hostcall_fuel(output.clamp(HOSTCALL_BYTES_MIN, HOSTCALL_BYTES_MAX));
     store.set_max_component_handles(usize::try_from(handles).unwrap_or(usize::MAX));
     store.set_epoch_deadline(crate::engine::epochs(time));
     store.epoch_deadline_trap();

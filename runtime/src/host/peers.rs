@@ -11,6 +11,7 @@ use wasmtime_wasi::p2::{SocketError, SocketResult, StreamError, StreamResult};
 
 use super::Host;
 use super::answer_tcp::Waited;
+use super::place::Rule;
 use super::stop::{Limit, Stop};
 use super::tape::answered;
 use crate::connection::{Awaited, Direction, Fault, Given, Operation};
@@ -75,12 +76,20 @@ impl Host {
         }
         let number = self.peers.next;
         let asked = self.ask("wasi:sockets/tcp#[method]tcp-socket.start-connect").on(format!("tcp://{to}"));
-        let connected: SocketResult<()> =
-            answered!(self, asked, self.operate(Operation::Connect { number, to }).map(drop));
+        let connected: SocketResult<()> = answered!(self, asked, self.connect_now(number, to));
         connected?;
         self.peers.next += 1;
         self.peers.open.insert(number, Peer { address: to, is_full: false, is_closed: false });
         Ok(number)
+    }
+
+    fn connect_now(&mut self, number: u32, to: SocketAddr) -> SocketResult<()> {
+        let outside = self.outside.as_mut().map(|outside| outside.operate(Operation::Connect { number, to }));
+        let answer = outside.transpose().map_err(SocketError::trap)?.unwrap_or(Err(Fault::Denied));
+        if answer == Err(Fault::Denied) {
+            self.note_denied(to.to_string(), Rule::Connection);
+        }
+        Ok(answer.map(drop)?)
     }
 
     /// Up to `len` of the bytes that are there.

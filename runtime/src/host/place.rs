@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use claw_policy::printable::printable;
 use serde::{Deserialize, Serialize};
 
 use super::draft::Draft;
@@ -113,7 +114,7 @@ impl Places {
     }
 }
 
-/// The rule that a path was refused by.
+/// The rule that something was refused by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
@@ -129,6 +130,10 @@ pub enum Rule {
     Link,
     /// The grant is for reading.
     ReadOnly,
+    /// No grant is for such a request, or its host is at an address that none is for.
+    Request,
+    /// No grant is for a connection to that address and port.
+    Connection,
 }
 
 impl Rule {
@@ -141,6 +146,8 @@ impl Rule {
             Self::SpecialFile => "path.special-file",
             Self::Link => "path.link",
             Self::ReadOnly => "path.read-only",
+            Self::Request => "request.denied",
+            Self::Connection => "connection.denied",
         }
     }
 
@@ -155,29 +162,36 @@ impl Rule {
             Self::SpecialFile => "only files and folders can be opened",
             Self::Link => "write to the file itself; a link that is made must point inside its own folder",
             Self::ReadOnly => "the grant's `access = \"write\"` would allow it",
+            Self::Request => {
+                "a grant's `http`, `query` and `addresses` would allow it; `claw audit show` tells what of it is not granted"
+            }
+            Self::Connection => "a grant's `tcp` would allow it",
         }
     }
 }
 
-/// What comes after `the path … `.
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Escape => "leaves the granted folder",
-            Self::Hidden => "has a name that starts with a dot, and would be written",
-            Self::Files => "matches none of the grant's `files`, and would be written",
-            Self::SpecialFile => "is neither a file nor a folder",
-            Self::Link => "would be written over a link, or be a link that leads out",
-            Self::ReadOnly => "would be written, and the grant is for reading",
-        })
-    }
-}
-
-/// The first path of a step that was refused by a rule, and by which. What does not exist is not refused.
+/// The first thing of a step that was refused by a rule, and by which. What does not exist is not refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Denied {
-    /// As the guest sees it, from `/`, with what it asked for unchanged: `/notes/../../etc/passwd`.
-    pub path: String,
+    /// A path as the guest sees it, from `/`, with what it asked for unchanged: `/notes/../../etc/passwd`. Or a URL, or an
+    /// address with its port.
+    pub subject: String,
     /// Why.
     pub rule: Rule,
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, why) = match self.rule {
+            Rule::Escape => ("path", "leaves the granted folder"),
+            Rule::Hidden => ("path", "has a name that starts with a dot, and would be written"),
+            Rule::Files => ("path", "matches none of the grant's `files`, and would be written"),
+            Rule::SpecialFile => ("path", "is neither a file nor a folder"),
+            Rule::Link => ("path", "would be written over a link, or be a link that leads out"),
+            Rule::ReadOnly => ("path", "would be written, and the grant is for reading"),
+            Rule::Request => ("request to", "is one that no grant of the capability allows"),
+            Rule::Connection => ("connection to", "is one that no grant of the capability allows"),
+        };
+        write!(f, "the {what} `{}` {why}", printable(&self.subject))
+    }
 }

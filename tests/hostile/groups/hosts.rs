@@ -151,7 +151,7 @@ fn case_106_names_that_change_and_names_of_several_addresses(arena: &mut Arena) 
     let contained = arena.fetch(&granted("a.example"), &arguments).attack(Ending::Completed);
     assert_eq!((contained.output(0), resolver::asked(arena).len(), server.seen().len()), (&json!("hello"), 1, 1));
     // For the next request the name has moved.
-    let contained = arena.attack(Ending::Failed("capability"));
+    let contained = arena.attack(Ending::Halted("request.denied"));
     assert_eq!((resolver::asked(arena).len(), server.seen().len()), (2, 1));
     sinkhole.assert_untouched();
     contained

@@ -142,7 +142,7 @@ fn case_125_126_a_secret_goes_to_its_host_alone(arena: &mut Arena) -> Contained 
     for name in ["authorization", "range", "if-range"] {
         let headers = json!([{ "name": name, "value": "bytes=0-3" }]);
         arena.fetch(&grant, &json!({ "url": url, "headers": headers }));
-        let _contained = arena.attack(Ending::Failed("capability"));
+        let _contained = arena.attack(Ending::Halted("request.denied"));
     }
     assert_eq!(server.seen().len(), 2, "none of them was sent");
     contained

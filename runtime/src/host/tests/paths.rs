@@ -58,7 +58,7 @@ fn above_a_folder_inside_the_grant_is_refused_and_breaks_no_rule() {
         assert_eq!(code(guest.open_in(&sub, "../../secret", Read)), ErrorCode::NotPermitted);
         assert_eq!(
             guest.host.denied.take().unwrap(),
-            Denied { path: "/sub/../../secret".to_owned(), rule: Rule::Escape }
+            Denied { subject: "/sub/../../secret".to_owned(), rule: Rule::Escape }
         );
     }
 }
@@ -71,7 +71,7 @@ fn case_073_absolute_and_foreign_paths() {
         for (method, result) in guest.looks(path).into_iter().chain(guest.changes(path, "file")) {
             assert_eq!(code(result), ErrorCode::NotPermitted, "{method} {path}");
         }
-        assert_eq!(guest.host.denied.take().unwrap(), Denied { path: path.to_owned(), rule: Rule::Escape });
+        assert_eq!(guest.host.denied.take().unwrap(), Denied { subject: path.to_owned(), rule: Rule::Escape });
     }
     // Here these are names like any other.
     for path in ["C:\\", "\\\\?\\C:\\x", "..\\secret", "file\\..\\..\\secret"] {
