@@ -23,6 +23,7 @@ mod honest;
 mod limits;
 mod log_injection;
 mod network;
+mod planning;
 mod program;
 mod record;
 mod replay;

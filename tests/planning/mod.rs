@@ -1,0 +1,4 @@
+//! From a task to an answer, with a planner that a test plays: what it is told, what it may mend, and how it ends.
+
+mod rounds;
+mod stand_in;
