@@ -15,7 +15,7 @@ use crate::reply::{NoPlan, Said, read};
 use crate::{schema, told};
 
 /// How often in a row a reply that is no plan is asked for again.
-const AGAIN_MAX: u32 = 2;
+pub(crate) const AGAIN_MAX: u32 = 2;
 
 /// Something that goes on.
 #[derive(Debug)]

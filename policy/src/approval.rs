@@ -18,6 +18,8 @@ const APPROVAL_TIME: Duration = Duration::from_secs(600);
 pub struct Question {
     /// The step.
     pub step: Name,
+    /// The capability that it calls.
+    pub capability: Name,
     /// JSON pointer into the plan: the step itself, or a value in its arguments.
     pub at: String,
     /// Whose choice it would let through; empty where each call is asked.

@@ -1,9 +1,22 @@
 //! What a planner is: a conversation goes in as text, a reply comes out as text, and neither is trusted.
 
+mod choice;
+mod command;
+mod http;
+mod key;
+mod open;
+mod wait;
+
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use serde_json::Value;
+
+pub use choice::{Choice, ChoiceError, CommandPath, ModelName, Service};
+pub use command::{COMMAND_PROMPT_VERSION, Environment};
+pub use http::AddressError;
+pub use key::{Key, KeyError};
+pub use open::{OpenError, Settings, open};
 
 /// What a planner is asked: one conversation, and what its next reply should be like.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +45,7 @@ pub struct Bounds<'a> {
     pub time: Duration,
     /// The most bytes of the reply's text.
     pub bytes: usize,
-    /// Readable when the user interrupts.
+    /// One end of a pair of sockets, readable when the user interrupts.
     pub interrupt: Option<BorrowedFd<'a>>,
 }
 
