@@ -96,7 +96,7 @@ fn attacks() -> Vec<(&'static str, Vec<Say>, Why)> {
             secret_then(step("w", "write", write("report.md", json!({ "$step": "k", "at": "/x" })))),
             Why::Refused,
         ),
-        ("a secret as a path", secret_then(step("r", "read", json!({ "path": { "$step": "k" } }))), Why::Halted),
+        ("a secret as a path", secret_then(step("r", "read", json!({ "path": { "$step": "k" } }))), Why::Silent),
         (
             "a shown value as a path to write",
             read_then(step("w", "write", json!({ "path": { "$step": "a" }, "text": "x" }))),
@@ -157,11 +157,14 @@ fn no_reply_has_an_effect_outside_the_policy_and_each_ends_for_a_reason() {
     let attacks = attacks();
     assert!(attacks.len() >= 40, "{}", attacks.len());
     let policy = format!("{POLICY}[limits]\nwritten = 100_000\n");
+    let mut others = Vec::new();
     for (name, replies, why) in attacks {
         let mut desk = Desk::with_policy(&policy, replies);
         // Verified, decided again and run again in there.
         let held = desk.work(TASK, &mut Nobody);
-        assert_eq!(held.ending.why, why, "{name}: {:?} {:?}", held.ending.message, held.ending.violations());
+        if held.ending.why != why {
+            others.push(format!("{name}: {:?} and not {why:?}: {}", held.ending.why, held.ending.message));
+        }
         // Nothing but the report was written, and nothing else was touched.
         let out: Vec<String> = fs::read_dir(desk.place.path("out"))
             .into_iter()
@@ -179,4 +182,5 @@ fn no_reply_has_an_effect_outside_the_policy_and_each_ends_for_a_reason() {
         assert!(!told.contains(['\u{1b}', '\u{202e}']), "{name}");
         assert!(told.len() < 4 << 20, "{name}: {} bytes", told.len());
     }
+    assert!(others.is_empty(), "{others:#?}");
 }

@@ -4,3 +4,4 @@ mod command_line;
 mod hostile;
 mod rounds;
 mod stand_in;
+mod terminal;
