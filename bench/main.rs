@@ -9,6 +9,7 @@
 
 mod floors;
 mod place;
+mod rounds;
 mod wall;
 
 use std::process::Command;
@@ -56,6 +57,8 @@ fn main() {
     unpin();
     println!("\nchecking");
     check(&place);
+    println!("\na session with a planner that takes no time");
+    rounds::rounds(&place);
     println!("\nloading a policy");
     load(&place);
     println!("\na process, artefacts cached");

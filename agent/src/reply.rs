@@ -2,7 +2,7 @@
 
 use claw_policy::Limits;
 use claw_policy::json::{self, Bounds, FaultKind};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 /// A reply that says something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,14 +61,19 @@ pub(crate) fn read(text: &str, is_cut: bool, limits: &Limits) -> Result<Said, No
     }
     let bounds = Bounds { bytes: limits.plan_bytes, depth: limits.plan_depth };
     match json::read(text.as_bytes(), bounds) {
-        Ok(Value::Object(mut object)) => Ok(match (object.len(), object.remove("answer")) {
-            (1, Some(Value::String(answer))) => Said::Answer(answer),
-            (_, answer) => Said::Plan { is_last: answer.is_some() },
+        Ok(Value::Object(mut object)) => Ok(match object.remove("answer") {
+            Some(Value::String(answer)) if has_no_steps(&object) => Said::Answer(answer),
+            answer => Said::Plan { is_last: answer.is_some() },
         }),
         Ok(_) => Err(NoPlan::Prose),
         Err(faults) if faults.iter().any(|fault| fault.kind == FaultKind::Syntax) => Err(broken(text)),
         Err(_) => Ok(Said::Plan { is_last: false }),
     }
+}
+
+/// Whether there is nothing beside an answer; a plan's frame without steps is nothing.
+fn has_no_steps(rest: &Map<String, Value>) -> bool {
+    rest.is_empty() || (rest.len() == 2 && rest.get("claw") == Some(&json!(1)) && rest.get("steps") == Some(&json!([])))
 }
 
 /// Why a text that begins like an object is none.
@@ -90,6 +95,9 @@ mod tests {
             ("\n {\"claw\":1,\"steps\":[]}\t\n", plan.clone()),
             ("{\"claw\":1,\"steps\":[],\"answer\":{\"$step\":\"a\"}}", last.clone()),
             ("{\"answer\":\"seven\"}", Ok(Said::Answer("seven".to_owned()))),
+            ("{\"claw\":1,\"steps\":[],\"answer\":\"seven\"}", Ok(Said::Answer("seven".to_owned()))),
+            ("{\"claw\":1,\"steps\":[{}],\"answer\":\"seven\"}", last.clone()),
+            ("{\"claw\":2,\"steps\":[],\"answer\":\"seven\"}", last.clone()),
             // The door says what is wrong with these.
             ("{}", plan.clone()),
             ("{\"answer\":7}", last.clone()),

@@ -4,29 +4,26 @@ use claw_policy::types::{Field, Type};
 use claw_policy::{Capability, Policy, Schema};
 use serde_json::{Map, Value, json};
 
-/// The schema of a plan under this policy, or an answer.
+/// The schema of a plan under this policy, or of an answer in words, which has no steps: one object, since there are services
+/// that take no choice at the top.
 pub(crate) fn of_replies(policy: &Policy) -> Value {
     let steps: Vec<Value> = policy.capabilities.iter().map(|(name, one)| step(name.as_str(), one)).collect();
     let step = if steps.is_empty() { Value::Bool(false) } else { json!({ "anyOf": steps }) };
-    let plan = object(
-        [
-            ("claw", json!({ "const": 1 })),
-            ("steps", json!({ "type": "array", "items": step })),
-            ("answer", refers("step")),
-        ],
-        &["claw", "steps"],
-    );
     let id = json!({ "type": "string" });
     let whole = object([("$step", id.clone())], &["$step"]);
     let part = object([("$step", id.clone()), ("at", json!({ "type": "string" }))], &["$step", "at"]);
     let inputs: Vec<&str> = policy.inputs.keys().map(|name| name.as_str()).collect();
-    json!({
-        "anyOf": [plan, object([("answer", json!({ "type": "string" }))], &["answer"])],
-        "$defs": {
-            "step": { "anyOf": [whole, part] },
-            "input": object([("$input", json!({ "enum": inputs }))], &["$input"]),
-        },
-    })
+    let fields = [
+        ("claw", json!({ "const": 1 })),
+        ("steps", json!({ "type": "array", "items": step })),
+        ("answer", json!({ "anyOf": [{ "type": "string" }, refers("step")] })),
+    ];
+    let mut schema = object(fields, &["claw", "steps"]);
+    if let Some(schema) = schema.as_object_mut() {
+        let input = object([("$input", json!({ "enum": inputs }))], &["$input"]);
+        schema.insert("$defs".to_owned(), json!({ "step": { "anyOf": [whole, part] }, "input": input }));
+    }
+    schema
 }
 
 fn step(name: &str, capability: &Capability) -> Value {

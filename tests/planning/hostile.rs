@@ -62,7 +62,11 @@ fn attacks() -> Vec<(&'static str, Vec<Say>, Why)> {
             Why::Refused,
         ),
         ("a key twice, escaped", vec![text("{\"claw\":1,\"steps\":[],\"\\u0073teps\":[]}")], Why::Refused),
-        ("an answer that is a plan too", vec![text("{\"answer\":\"done\",\"claw\":1,\"steps\":[]}")], Why::Refused),
+        (
+            "an answer that is a plan too",
+            vec![text("{\"answer\":\"done\",\"claw\":1,\"steps\":[{\"id\":\"a\",\"capability\":\"list\"}]}")],
+            Why::Refused,
+        ),
         ("two answers", vec![text("{\"answer\":\"a\",\"answer\":\"b\"}")], Why::Refused),
         ("a number of two readings", vec![text("{\"claw\":1.00000000000000001,\"steps\":[]}")], Why::Refused),
         ("another version", vec![text("{\"claw\":2,\"steps\":[]}")], Why::Refused),

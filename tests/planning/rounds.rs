@@ -267,3 +267,51 @@ fn a_planner_that_remembers_is_shown_nothing_that_cannot_be_kept() {
     assert_eq!(ended(&held), (Why::Planner, Status::Failed));
     assert!(desk.planner.told.is_empty(), "it is not asked");
 }
+
+/// About three bytes a token: rather more tokens than a model counts.
+#[test]
+fn the_prompt_for_fifty_capabilities_is_at_most_20_000_tokens() {
+    let components = ["read-file", "write-file", "list-files", "search-files", "json-query", "render-text"];
+    let mut policy = "claw = 1\nname = \"large\"\n[grant.in]\ndir = \"notes\"\naccess = \"read\"\n".to_owned();
+    policy += "[grant.out]\ndir = \"out\"\naccess = \"write\"\ncreate = true\naccepts = [\"in\"]\n";
+    for n in 0..50 {
+        let component = components[n % components.len()];
+        let grants = match component {
+            "write-file" => "grants = [\"out\"]\n",
+            "json-query" | "render-text" => "",
+            _ => "grants = [\"in\"]\n",
+        };
+        policy += &format!("[capability.capability-{n}]\ncomponent = \"builtin:{component}\"\n{grants}");
+    }
+    let mut desk = Desk::with_policy(&policy, [answer("done")]);
+    desk.alone(TASK);
+    let tokens = desk.planner.system.len().div_ceil(3);
+    println!("the prompt for 50 capabilities has {} bytes, about {tokens} tokens", desk.planner.system.len());
+    assert!(tokens <= 20_000, "{tokens}");
+    for n in 0..50 {
+        assert!(desk.planner.system.contains(&format!("\ncapability-{n}: ")), "{n}");
+    }
+}
+
+#[test]
+fn the_schema_of_a_reply_takes_the_plans_that_the_policy_has_a_form_for() {
+    let mut desk = Desk::new([answer("done")]).given("x.md");
+    desk.alone(TASK);
+    let validator = jsonschema::validator_for(&desk.planner.schema).expect("it is a schema");
+    let write = |path: Value| json!({ "claw": 1, "steps": [step("w", "write", json!({ "path": path, "text": "x" }))] });
+    for (reply, fits) in [
+        (write(json!("x.md")), true),
+        (write(json!({ "$input": "name" })), true),
+        (write(json!({ "$step": "a", "at": "/0" })), true),
+        (write(json!({ "$input": "other" })), false),
+        (write(json!(7)), false),
+        (json!({ "claw": 1, "steps": [], "answer": "done" }), true),
+        (json!({ "claw": 1, "steps": [read("a", "a.md")], "answer": { "$step": "a" } }), true),
+        (json!({ "claw": 1, "steps": [step("a", "shell", json!({}))] }), false),
+        (json!({ "claw": 1, "steps": [step("a", "read", json!({}))] }), false),
+        (json!({ "claw": 2, "steps": [] }), false),
+        (json!({}), false),
+    ] {
+        assert_eq!(validator.is_valid(&reply), fits, "{reply}");
+    }
+}

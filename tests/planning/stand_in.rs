@@ -89,6 +89,7 @@ pub(crate) struct Scripted {
     /// The system text, and the last turn of each prompt.
     pub(crate) told: Vec<String>,
     pub(crate) system: String,
+    pub(crate) schema: Value,
     pub(crate) tokens: Tokens,
     pub(crate) takes: Duration,
     pub(crate) remembers: bool,
@@ -110,7 +111,7 @@ impl Planner for Scripted {
         watch: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Reply, PlannerError> {
         watch(Progress::Waiting);
-        self.system = prompt.system.to_owned();
+        (self.system, self.schema) = (prompt.system.to_owned(), prompt.schema.clone());
         let Some(Turn::User(told)) = prompt.turns.last() else { panic!("the last turn is claw's: {prompt:?}") };
         self.told.push(told.clone());
         std::thread::sleep(self.takes.min(bounds.time));
