@@ -9,6 +9,7 @@ use claw_audit::{Machine, Record};
 use claw_policy::{Session, TaskText};
 use claw_runtime::{Allocation, Run, Runtime};
 
+use crate::floors;
 use crate::place::{self, Place};
 
 /// Plans of a session: as many as a policy can allow.
@@ -72,11 +73,14 @@ pub(crate) fn rounds(place: &Place) {
     let whole = began.elapsed() / ROUNDS as u32;
     assert_eq!(planner.rounds, ROUNDS);
     let micros = |time: Duration| time.as_secs_f64() * 1e6;
+    let (sync, own) = (floors::sync(place, ROUNDS), whole.saturating_sub(alone));
     println!(
-        "  a round                 {:>7.1}   of which check and run {:.1}, the loop's own {:.1}: record, fsync of the prompt, disclosure",
+        "  a round                 {:>7.1}   of which check and run {:.1}, the loop's own {:.1}: fsync of the prompt {:.1}, all else {:.1}",
         micros(whole),
         micros(alone),
-        micros(whole.saturating_sub(alone)),
+        micros(own),
+        micros(sync),
+        micros(own.saturating_sub(sync)),
     );
     println!("  the prompt for {} capabilities has {} bytes", 3, planner.prompt);
 }
