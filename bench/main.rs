@@ -11,6 +11,7 @@ mod floors;
 mod network;
 mod place;
 mod record;
+mod rounds;
 mod wall;
 
 use std::process::Command;
@@ -60,6 +61,8 @@ fn main() {
     network::network_steps(&place);
     println!("\nchecking");
     check(&place);
+    println!("\na session with a planner that takes no time");
+    rounds::rounds(&place);
     println!("\nloading a policy");
     load(&place);
     println!("\na record");

@@ -35,6 +35,9 @@ log = "4GiB"
 plan-steps = 10_000
 [plan]
 steps = 1_000_000
+[planner]
+rounds = 100
+tokens = 1_000_000_000
 [grant.in]
 dir = "in"
 access = "read"

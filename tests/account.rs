@@ -27,11 +27,13 @@ fn the_document_of_a_run_has_all_its_keys_and_no_values_unasked() {
     let (place, run) = ran();
     let (code, document) = place.json(&["audit", "show", &run]);
     assert_eq!(code, Some(0), "{document:#}");
-    let expected =
-        ["run", "status", "opened", "ended", "ms", "record", "events", "notes", "policy", "host", "inputs", "plans"];
+    let expected = [
+        "run", "status", "opened", "ended", "ms", "record", "events", "notes", "policy", "host", "inputs", "task",
+        "planner", "plans",
+    ];
     assert_eq!(keys(&document), BTreeSet::from(expected));
     let plan = &document["plans"][0];
-    let expected = ["text", "base64", "verdict", "decided", "violations", "steps", "answer", "halt"];
+    let expected = ["text", "base64", "verdict", "decided", "violations", "steps", "answer", "halt", "approvals"];
     assert_eq!(keys(plan), BTreeSet::from(expected));
     let step = &plan["steps"][1];
     let expected = [

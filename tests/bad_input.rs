@@ -100,7 +100,9 @@ const POLICIES: &[(&str, &str, &str, u64)] = &[
     ("access = \"read\"", "http = [\"GET https://a.example/\"]", "policy.grant", 4),
     ("dir = \"notes\"", "http = [\"GET a.example\"]", "policy.grant", 4),
     ("access = \"read\"", "access = \"read\"\nsecret = { header = \"a\", env = \"B\" }", "policy.grant", 4),
-    ("[planner]", "[planner]\nrounds = 3", "policy.later", 25),
+    ("[planner]", "[planner]\nrounds = 0", "policy.limit", 25),
+    ("[planner]", "[planner]\ncorrections = 21", "policy.limit", 25),
+    ("[planner]", "[planner]\ntime = 10", "policy.limit", 25),
     ("grants = [\"report\"]", "grants = [\"report\"]\napprove = \"always\"", "policy.syntax", 23),
     (
         "component = \"builtin:read-file\"",

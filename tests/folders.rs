@@ -15,6 +15,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ),
     ("claw-audit", &["tokio", "wasmtime", "reqwest", "hyper", "clap", "claw-runtime"]),
     ("claw-runtime", &["clap", "axum", "reqwest", "claw"]),
+    ("claw-agent", &["clap", "axum", "claw"]),
     ("claw-capabilities", &["wasmtime", "claw-policy", "claw-audit", "claw-runtime", "claw", "tokio", "clap"]),
 ];
 

@@ -25,6 +25,7 @@ mod limits;
 mod log_injection;
 mod network;
 mod peer;
+mod planning;
 mod program;
 mod record;
 mod replay;

@@ -60,6 +60,8 @@ fn steps(record: &mut Record, claim: &mut dyn FnMut(Claim)) -> Result<(), Record
         narrowing: Narrowing::default(),
         catalogue: Default::default(),
         inputs: Default::default(),
+        task: None,
+        context: None,
         host,
         seed: record.store_seed(&[7; 32])?,
     };

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::canonical;
+use crate::said::{Approval, Disclosed, Ended, NoReply, Prompt, Reply};
 
 /// Something that was decided or that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,11 +32,23 @@ pub enum Event {
         catalogue: Catalogue,
         /// What the user bound.
         inputs: BTreeMap<String, Input>,
+        /// The task that the user typed, where a planner makes the plans.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<Stored>,
+        /// What a planner that remembers has been shown by earlier sessions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        context: Option<Box<Label>>,
         /// What runs it.
         host: Host,
         /// SHA-256 of the seed of all randomness in the run; the seed itself is a blob, left out of exports.
         seed: String,
     },
+    /// A planner is asked.
+    Prompt(Prompt),
+    /// It replied.
+    Reply(Reply),
+    /// It did not.
+    NoReply(NoReply),
     /// A plan as it was received.
     Plan {
         /// Its text.
@@ -102,6 +115,12 @@ pub enum Event {
     },
     /// The run stops here, by a rule.
     Halt(Halt),
+    /// A person allows a step of the plan before, which is then received again.
+    Approval(Approval),
+    /// The planner gets to know of a step.
+    Disclosed(Disclosed),
+    /// A session with a planner ends.
+    Ended(Ended),
     /// The run is over.
     Seal {
         /// How it ended.
@@ -136,6 +155,9 @@ impl Event {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Open { .. } => "open",
+            Self::Prompt(_) => "prompt",
+            Self::Reply(_) => "reply",
+            Self::NoReply(_) => "no-reply",
             Self::Plan { .. } => "plan",
             Self::Verdict { .. } => "verdict",
             Self::Step { .. } => "step",
@@ -144,6 +166,9 @@ impl Event {
             Self::Done { .. } => "done",
             Self::Failed { .. } => "failed",
             Self::Halt(_) => "halt",
+            Self::Approval(_) => "approval",
+            Self::Disclosed(_) => "disclosed",
+            Self::Ended(_) => "ended",
             Self::Seal { .. } => "seal",
         }
     }
@@ -153,16 +178,21 @@ impl Event {
 pub(crate) fn digests(event: &Event) -> impl Iterator<Item = &str> {
     let (mut stored, mut plain): (Vec<&Stored>, Option<&str>) = (Vec::new(), None);
     match event {
-        Event::Open { policy, inputs, seed, .. } => {
+        Event::Open { policy, inputs, task, seed, .. } => {
             stored.push(policy);
-            stored.extend(inputs.values().map(|input| &input.value));
+            stored.extend(inputs.values().map(|input| &input.value).chain(task));
             plain = Some(seed);
         }
-        Event::Plan { text, .. } => stored.push(text),
+        Event::Prompt(Prompt { system, schema, text, .. }) => {
+            stored.extend([text].into_iter().chain(system).chain(schema))
+        }
+        Event::Plan { text, .. } | Event::Reply(Reply { text, .. }) => stored.push(text),
         Event::Step { arguments, .. } => stored.push(arguments),
         Event::Done { output, tape, .. } => stored.extend([output].into_iter().chain(tape)),
         Event::Failed { tape, .. } => stored.extend(tape),
+        Event::Ended(Ended { answer, .. }) => stored.extend(answer),
         Event::Verdict { .. } | Event::Exchange(_) | Event::Call(_) | Event::Halt(_) | Event::Seal { .. } => {}
+        Event::NoReply(_) | Event::Approval(_) | Event::Disclosed(_) => {}
     }
     let blobs = stored.into_iter().filter_map(|stored| match stored {
         Stored::Blob(digest) => Some(digest.as_str()),

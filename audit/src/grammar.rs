@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::event::{Event, Status, Verdict};
+use crate::said::Disclosed;
 
 /// Where a record is, after the events so far.
 #[derive(Debug)]
@@ -19,8 +20,12 @@ pub(crate) struct Grammar {
 enum State {
     /// Nothing yet.
     New,
-    /// A plan can come, or the end.
+    /// A plan or a prompt can come, or the end.
     Between,
+    /// A planner was asked, and its reply is next.
+    Asked,
+    /// A session with a planner has ended, and the seal is next.
+    Ended,
     /// A plan came, and its verdict is next.
     Plan,
     /// A plan was accepted: its steps.
@@ -68,6 +73,15 @@ impl Grammar {
             (State::New, Event::Open { run, .. }) if *run == self.run => State::Between,
             (State::New, Event::Open { run, .. }) => return Err(format!("it is the record of another run, `{run}`")),
             (State::Between | State::Accepted | State::Stopped, Event::Plan { .. }) => State::Plan,
+            (State::Between | State::Accepted | State::Stopped, Event::Prompt(_)) => State::Asked,
+            (State::Asked, Event::Reply(_) | Event::NoReply(_)) => State::Between,
+            (State::Between, Event::Approval(_)) => State::Between,
+            (State::Between | State::Accepted | State::Stopped, Event::Disclosed(Disclosed { step, .. }))
+                if self.started.contains(step) =>
+            {
+                State::Between
+            }
+            (State::Between | State::Accepted | State::Stopped, Event::Ended(_)) => State::Ended,
             (State::Plan, Event::Verdict { verdict: Verdict::Accepted, .. }) => State::Accepted,
             (State::Plan, Event::Verdict { .. }) => State::Between,
             (State::Accepted, Event::Step { step, .. }) => {
@@ -81,9 +95,10 @@ impl Grammar {
             (State::Step(open), Event::Done { step, .. }) if *step == open => State::Accepted,
             (State::Step(open), Event::Failed { step, .. }) if *step == open => State::Stopped,
             (State::Accepted | State::Stopped | State::Step(_), Event::Halt(_)) => State::Stopped,
-            (State::Between | State::Accepted | State::Stopped, Event::Seal { status, cut: None, .. }) => {
-                State::Sealed(*status)
-            }
+            (
+                State::Between | State::Accepted | State::Stopped | State::Ended,
+                Event::Seal { status, cut: None, .. },
+            ) => State::Sealed(*status),
             // A run can be cut off anywhere, but after its end.
             (State::Sealed(_), Event::Seal { .. }) => return Err("it is sealed twice".to_owned()),
             (_, Event::Seal { status: Status::Interrupted, cut: Some(_), .. }) => State::Sealed(Status::Interrupted),
@@ -98,6 +113,8 @@ impl State {
         match self {
             Self::New => "first",
             Self::Between => "where a plan or the end should be",
+            Self::Asked => "where a planner's reply should be",
+            Self::Ended => "where the line that seals the record should be",
             Self::Plan => "where the verdict on a plan should be",
             Self::Accepted => "after a plan that was accepted",
             Self::Step(_) => "where a step's calls or its end should be",

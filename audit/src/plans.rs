@@ -12,6 +12,7 @@ use crate::blobs::stored_value;
 use crate::event::{Event, Halt, StepLabel, Stored, Usage, Verdict, Violation};
 use crate::fault::{Fault, fault};
 use crate::log::LOG;
+use crate::said::{Approval, Disclosed};
 
 /// A plan as it was received, and what came of it. Lines are those of the log, from 1.
 #[derive(Debug)]
@@ -23,6 +24,10 @@ pub(crate) struct RecordedPlan<'e> {
     /// The steps that started.
     pub(crate) steps: Vec<RecordedStep<'e>>,
     pub(crate) halt: Option<(u64, &'e Halt)>,
+    /// What a person allowed of it; then it comes again.
+    pub(crate) approvals: Vec<(u64, &'e Approval)>,
+    /// What the planner got to know of its steps.
+    pub(crate) disclosed: Vec<(u64, &'e Disclosed)>,
 }
 
 #[derive(Debug)]
@@ -71,10 +76,12 @@ pub(crate) fn plans<'e>(folder: &Path, events: &'e [Event]) -> Result<Vec<Record
     for (line, event) in (1..).zip(events) {
         let taken = match (event, plans.last_mut()) {
             (Event::Open { .. } | Event::Seal { .. }, _) => Some(()),
+            (Event::Prompt(_) | Event::Reply(_) | Event::NoReply(_) | Event::Ended(_), _) => Some(()),
             (Event::Plan { text, base64 }, _) => {
                 let text =
                     plan_text(folder, text, *base64).map_err(|what| fault(&folder.join(LOG), Some(line), what))?;
-                plans.push(RecordedPlan { line, text, verdict: None, steps: Vec::new(), halt: None });
+                let (steps, approvals, disclosed) = (Vec::new(), Vec::new(), Vec::new());
+                plans.push(RecordedPlan { line, text, verdict: None, steps, halt: None, approvals, disclosed });
                 Some(())
             }
             (_, Some(plan)) => plan.take(line, event),
@@ -103,6 +110,8 @@ impl<'e> RecordedPlan<'e> {
             }
             Event::Failed { step, usage, .. } => self.end(line, step, End::Failed { usage })?,
             Event::Halt(halt) => self.halt = Some((line, halt)),
+            Event::Approval(approval) => self.approvals.push((line, approval)),
+            Event::Disclosed(disclosed) => self.disclosed.push((line, disclosed)),
             Event::Exchange(_) | Event::Call(_) => {}
             _ => return None,
         }

@@ -5,10 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use claw_policy::fault::line_of;
-use claw_policy::{Catalogue, Document, Given, LoadError, Narrowing, Policy, Refusal, Session, Violation, digest};
+use claw_policy::{
+    Catalogue, Document, Given, LoadError, Narrowing, Policy, Refusal, Session, TaskText, Violation, digest,
+};
 
 use crate::blobs::blob;
-use crate::event::{Event, Input};
+use crate::event::{Event, Input, Stored};
 use crate::plans::text;
 
 /// The most policies that are kept. A machine has a handful; a stranger's records may each have another.
@@ -46,7 +48,7 @@ impl Policies {
     /// # Errors
     /// What of it does not load, in words.
     pub fn reopen(&mut self, folder: &Path, events: &[Event]) -> Result<(Arc<Policy>, Session), String> {
-        let Some(Event::Open { policy, narrowing, catalogue, inputs, .. }) = events.first() else {
+        let Some(Event::Open { policy, narrowing, catalogue, inputs, task, context, .. }) = events.first() else {
             return Err("it does not open".to_owned());
         };
         let policy = self.load(&text(folder, policy)?, catalogue, narrowing);
@@ -55,6 +57,11 @@ impl Policies {
             let why = violations.first().map_or("", |violation| &violation.message);
             format!("its inputs do not fit: {why}")
         })?;
+        let session = with_task(session, folder, task.as_ref())?;
+        let session = match context {
+            Some(context) => session.with_context(&policy, context).map_err(|refusal| refusal.to_string())?,
+            None => session,
+        };
         Ok((policy, session))
     }
 }
@@ -85,11 +92,22 @@ fn load(text: &str, catalogue: &Catalogue, narrowing: &Narrowing) -> Result<Poli
         message: error.message.clone(),
         help: error.help.clone(),
         line: Some(line_of(text, error.span.start)),
+        unseen: false,
     };
     let document = Document::parse(text).map_err(|error| unloadable(&error))?;
     let policy = Policy::load(&document, catalogue)
         .map_err(|errors| errors.first().map_or_else(|| Violation::of_session("it does not load"), unloadable))?;
     if narrowing.is_none() { Ok(policy) } else { policy.narrow(narrowing) }
+}
+
+/// A session with the task that is on record, where there is one.
+///
+/// # Errors
+/// A task that is not there, or is none.
+pub(crate) fn with_task(session: Session, folder: &Path, task: Option<&Stored>) -> Result<Session, String> {
+    let Some(task) = task else { return Ok(session) };
+    let task = TaskText::read(&text(folder, task)?).map_err(|refusal| format!("its task cannot be read: {refusal}"))?;
+    Ok(session.with_task(task))
 }
 
 /// The inputs of a record as a user would give them.

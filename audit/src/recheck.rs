@@ -4,10 +4,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use claw_policy::printable::printable;
 use claw_policy::recorded::to_record;
-use claw_policy::{Execution, Plan, Policy, Refusal, Session, ValidatedPlan};
+use claw_policy::{Execution, Name, Plan, Policy, Question, Refusal, Session, ValidatedPlan};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -18,6 +19,7 @@ use crate::fault::{Fault, fault};
 use crate::log::LOG;
 use crate::plans::{End, RecordedPlan, RecordedStep, RecordedVerdict, plans};
 use crate::policies::Policies;
+use crate::said::{Disclosed, Told};
 
 /// The most characters of one side that a difference shows.
 const SHOWN_MAX: usize = 300;
@@ -71,26 +73,62 @@ impl Again<'_> {
     }
 
     /// Decides on one plan, and gives back the session, grown by what came of it.
-    fn plan(&self, plan: &RecordedPlan<'_>, session: Session) -> Result<Session, Fault> {
+    fn plan(&self, plan: &RecordedPlan<'_>, mut session: Session) -> Result<Session, Fault> {
         // It was cut off before there was a verdict.
         let Some(verdict) = &plan.verdict else { return Ok(session) };
         let again = Plan::parse(&plan.text, &self.policy.limits)
             .and_then(|plan| self.policy.check(&session, plan, verdict.time));
         self.verdict(verdict, &again)?;
-        let Ok(validated) = again else {
-            let starts = plan.steps.first().map(|step| step.line);
-            return match starts.or(plan.halt.map(|(line, _)| line)) {
-                Some(line) => Err(self.wrong(line, "the plan was not accepted, and something of it runs".to_owned())),
-                None => Ok(session),
-            };
+        let validated = match again {
+            Ok(validated) => validated,
+            Err(refusal) => {
+                let runs = plan.steps.first().map(|step| step.line).or(plan.halt.map(|(line, _)| line));
+                if let Some(line) = runs.or(plan.disclosed.first().map(|(line, _)| *line)) {
+                    return Err(self.wrong(line, "the plan was not accepted, and something of it runs".to_owned()));
+                }
+                self.approvals(plan, &refusal, &mut session)?;
+                return Ok(session);
+            }
         };
+        if let Some((line, _)) = plan.approvals.first() {
+            return Err(self.wrong(*line, "the plan was accepted, and a person is asked".to_owned()));
+        }
         let mut execution =
             Execution::start(validated, session).map_err(|refusal| self.wrong(plan.line, refusal.to_string()))?;
         for step in &plan.steps {
             self.step(step, &mut execution)?;
         }
         self.halt(plan, &mut execution)?;
-        Ok(execution.finish().0)
+        let mut session = execution.finish().0;
+        for (line, disclosed) in &plan.disclosed {
+            self.disclosed(*line, disclosed, &mut session)?;
+        }
+        Ok(session)
+    }
+
+    /// What a person allowed was asked, and is allowed in the session from then on.
+    fn approvals(&self, plan: &RecordedPlan<'_>, refusal: &Refusal, session: &mut Session) -> Result<(), Fault> {
+        for (line, approval) in &plan.approvals {
+            let is_it = |question: &&Question| {
+                question.subject() == approval.subject && question.step.as_str() == approval.step
+            };
+            let Some(question) = refusal.questions().iter().find(is_it) else {
+                return Err(self.wrong(*line, "a person allows what the policy does not ask".to_owned()));
+            };
+            let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(approval.time));
+            let time = time.ok_or_else(|| self.wrong(*line, "its time is none".to_owned()))?;
+            session.approve(question.approve(time));
+        }
+        Ok(())
+    }
+
+    /// What the planner got to know is what it may, and its context grows by that.
+    fn disclosed(&self, line: u64, recorded: &Disclosed, session: &mut Session) -> Result<(), Fault> {
+        let step = Name::new(&recorded.step).ok();
+        let told = step.and_then(|step| session.disclose(&self.policy, &step));
+        let told = told.ok_or_else(|| self.wrong(line, format!("no step `{}` has run", printable(&recorded.step))))?;
+        self.same(line, "what the planner is told", &recorded.told, &Told::from(&told))?;
+        self.same(line, "what the planner has been shown", &recorded.context, session.context())
     }
 
     fn verdict(&self, recorded: &RecordedVerdict<'_>, again: &Result<ValidatedPlan, Refusal>) -> Result<(), Fault> {

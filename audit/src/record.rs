@@ -81,8 +81,8 @@ impl Record {
     /// When the log has reached its limit.
     pub fn append(&mut self, event: &Event) -> Result<(), RecordError> {
         let event_json = event.to_json().map_err(RecordError::Encoding)?;
-        // What a guest can make many of is bounded; what was decided, and how it ended, always fits.
-        let bounded = matches!(event, Event::Call(_) | Event::Exchange(_) | Event::Step { .. });
+        // What a guest or a planner can make many of is bounded; what was decided, and how it ended, always fits.
+        let bounded = matches!(event, Event::Call(_) | Event::Exchange(_) | Event::Step { .. } | Event::Prompt(_));
         let most = if bounded { self.bytes_max.saturating_sub(self.log.bytes()) } else { u64::MAX };
         match self.log.append(&event_json, most).map_err(RecordError::Encoding)? {
             true => {
@@ -111,6 +111,15 @@ impl Record {
             self.sign()?;
         }
         Ok(())
+    }
+
+    /// Writes what is pending, and signs it: it is on disk when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be written or synced.
+    pub fn sync_signed(&mut self) -> Result<(), RecordError> {
+        self.log.sync().map_err(RecordError::Write)?;
+        self.sign().map(drop)
     }
 
     /// Ends the record, and notes that in the machine's log.

@@ -55,7 +55,13 @@ impl<'r> Trial<'r> {
             passes = false;
         }
         let mut lost = self.missing.clone();
-        let session = if passes { self.run(plan, session, &mut steps, &mut lost)? } else { session };
+        // A plan that a person allowed comes again, and runs then.
+        let comes_again = !plan.approvals.is_empty();
+        let mut session =
+            if passes && !comes_again { self.run(plan, session, &mut steps, &mut lost)? } else { session };
+        for step in plan.disclosed.iter().filter_map(|(_, disclosed)| Name::new(&disclosed.step).ok()) {
+            let _told = session.disclose(&self.policy, &step);
+        }
         steps.iter_mut().for_each(|step| step.settle(&mut lost, survey.is_cut));
         let worst = steps.iter().map(|step| step.decided).max().unwrap_or(Decided::Accepted);
         let decided = match worst {
@@ -64,7 +70,7 @@ impl<'r> Trial<'r> {
             worst => worst,
         };
         self.missing = lost;
-        if !passes {
+        if !passes && !comes_again {
             // The whole plan or nothing.
             self.missing.extend(steps.iter().map(|step| step.id.clone()));
         }

@@ -10,7 +10,7 @@ use crate::event::{Event, Input, Verdict};
 use crate::fault::{Fault, fault};
 use crate::log::LOG;
 use crate::plans::{RecordedPlan, plans};
-use crate::policies::{Policies, given};
+use crate::policies::{Policies, given, with_task};
 use crate::trial::Trial;
 
 /// The policy that is tried.
@@ -39,7 +39,7 @@ pub fn what_if(
     other: &Other<'_>,
 ) -> Result<Vec<WhatIf>, Fault> {
     let wrong = |what| fault(&folder.join(LOG), Some(1), what);
-    let Some(Event::Open { narrowing, inputs, .. }) = events.first() else {
+    let Some(Event::Open { narrowing, inputs, task, context, .. }) = events.first() else {
         return Err(wrong("it does not open".to_owned()));
     };
     let (recorded, _) = policies.reopen(folder, events).map_err(wrong)?;
@@ -54,7 +54,20 @@ pub fn what_if(
             return Ok(decided.map(each).collect());
         }
     };
-    let (mut session, unbound) = open(&policy, folder, inputs).map_err(wrong)?;
+    let open = || {
+        let (session, refused) = open(&policy, folder, inputs)?;
+        Ok((with_task(session, folder, task.as_ref())?, refused))
+    };
+    let (mut session, mut unbound) = open().map_err(wrong)?;
+    if let Some(context) = context {
+        session = match session.with_context(&policy, context) {
+            Ok(session) => session,
+            Err(refusal) => {
+                unbound.extend_from_slice(refusal.violations());
+                open().map_err(wrong)?.0
+            }
+        };
+    }
     let mut trial = Trial::of(folder, policy, recorded, unbound);
     let mut found = Vec::new();
     for (plan, recorded) in decided {

@@ -1,12 +1,13 @@
 //! All ambient authority of the command line: environment, clock, files by name, terminal, signals.
 
 use std::fs::{File, Metadata};
-use std::io::{self, IsTerminal as _, Read as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use claw_policy::Name;
 use claw_policy::printable::printable;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use tracing_subscriber::EnvFilter;
@@ -56,6 +57,20 @@ impl Home {
             }
         }
         Ok(self)
+    }
+
+    /// The policy that the user names: a file; or, where there is none of that path, a name in the configuration folder.
+    pub(crate) fn policy(&self, named: &Path) -> PathBuf {
+        let name = named.to_str().and_then(|name| Name::new(name).ok()).filter(|_| !named.is_file());
+        match name {
+            Some(name) => self.config.join("policies").join(format!("{name}.toml")),
+            None => named.to_owned(),
+        }
+    }
+
+    /// The configuration file.
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.config.join("config.toml")
     }
 
     /// Where the records of runs are.
@@ -210,6 +225,9 @@ pub(crate) fn read_text(path: &Path) -> Result<Option<String>, Error> {
     }
 }
 
+/// The most bytes of a line that a person types.
+const LINE_BYTES_MAX: u64 = 1 << 10;
+
 /// Now.
 pub(crate) fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
@@ -228,6 +246,40 @@ pub(crate) fn interrupt() -> Result<OwnedFd, Error> {
     signal_hook::low_level::pipe::register(SIGINT, theirs).map_err(failed)?;
     signal_hook::low_level::pipe::register(SIGTERM, again).map_err(failed)?;
     Ok(ours.into())
+}
+
+/// Reads the configuration file, which only this user may be able to write; none where it is not there.
+pub(crate) fn read_config(path: &Path) -> Result<Option<String>, Error> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    only_own(path).map_err(|why| {
+        let shown = printable(&path.to_string_lossy());
+        Error::policy_file("config.permissions", path, format!("the configuration file `{shown}`: {why}"))
+            .help("look at what it says, make it yours, and run `chmod go-w` on it")
+    })?;
+    read_text(path)
+}
+
+/// Nothing, where only this user can write a file.
+pub(crate) fn only_own(path: &Path) -> Result<(), String> {
+    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !metadata.is_file() || others_write(&metadata) {
+        return Err("others can write it, or it is no file".to_owned());
+    }
+    Ok(())
+}
+
+/// Whether a person can be asked: there is a terminal to ask and to answer at.
+pub(crate) fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// A line that a person types; none once there are no more.
+pub(crate) fn read_line() -> Option<String> {
+    let mut line = String::new();
+    let read = io::stdin().lock().take(LINE_BYTES_MAX).read_line(&mut line);
+    read.is_ok_and(|bytes| bytes > 0).then_some(line)
 }
 
 /// Whether a person watches standard error.

@@ -31,6 +31,7 @@ Try:
   claw policy explain first.toml                                      what it allows
   claw check --policy first.toml --plan plan.json                     would this plan run?
   claw run   --policy first.toml --plan plan.json                     run it
+  claw run   --policy first.toml --model ollama:NAME TASK             have a model plan a task, and run it
 
 Exit codes: 0 done or accepted, 1 an error of ours, 2 wrong usage or a file that does not load,
 3 refused or halted, an approval is needed, or a policy got wider,
@@ -38,12 +39,17 @@ Exit codes: 0 done or accepted, 1 an error of ours, 2 wrong usage or a file that
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a plan under a policy
+    /// Have a model plan a task and run its plans, or run a plan, under a policy
     ///
     /// The answer goes to standard output, what happens on the way to standard error, and all of it into a record.
-    Run(PlanArguments),
+    Run(RunArguments),
     /// Say whether a plan would run, without any effect
     Check(PlanArguments),
+    /// Have a model plan a task, and say whether its plan would run, without any effect
+    Plan(TaskArguments),
+    /// What planners remember
+    #[command(subcommand)]
+    Planner(PlannerCommand),
     /// Write, understand and pin policies
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -61,25 +67,28 @@ pub(crate) enum Command {
     Replay(ReplayArguments),
     /// Say what on this machine would weaken the sandbox
     Doctor,
+    /// Print what makes a shell complete the command line
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct PolicyArguments {
-    /// The policy file
-    #[arg(long, value_name = "FILE")]
+    /// The policy file, or the name of one in `policies` of claw's configuration folder
+    #[arg(long, value_name = "FILE|NAME")]
     pub(crate) policy: PathBuf,
     /// A folder that the policy leaves to be given: `{ bind = "NAME" }`
     #[arg(long, value_name = "NAME=PATH", value_parser = pair)]
     pub(crate) dir: Vec<(String, String)>,
 }
 
+/// What a session begins with.
 #[derive(Debug, Args)]
-pub(crate) struct PlanArguments {
+pub(crate) struct SessionArguments {
     #[command(flatten)]
     pub(crate) policy: PolicyArguments,
-    /// The plan, as JSON; `-` is standard input
-    #[arg(long, value_name = "FILE")]
-    pub(crate) plan: PathBuf,
     /// Keep these capabilities alone, for this run
     #[arg(long, value_name = "CAPABILITY", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
@@ -91,11 +100,75 @@ pub(crate) struct PlanArguments {
     pub(crate) input: Vec<(String, String)>,
 }
 
-impl PlanArguments {
+impl SessionArguments {
     /// What the policy is narrowed to.
     pub(crate) fn narrowing(&self) -> Narrowing {
         Narrowing { task: self.task.clone(), only: self.only.clone() }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    pub(crate) session: SessionArguments,
+    /// The plan, as JSON; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub(crate) session: SessionArguments,
+    /// A plan, as JSON, in the place of a task: no model is asked; `-` is standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["words", "model", "base_url", "key_file"])]
+    pub(crate) plan: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) model: ModelArguments,
+    /// Approvals that were prepared, for plans that need them: what `claw check --json` prints under `approvals`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) approve_from: Option<PathBuf>,
+    /// The task, in words
+    #[arg(value_name = "TASK", required_unless_present = "plan")]
+    pub(crate) words: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TaskArguments {
+    #[command(flatten)]
+    pub(crate) session: SessionArguments,
+    #[command(flatten)]
+    pub(crate) model: ModelArguments,
+    /// The task, in words
+    #[arg(value_name = "TASK", required = true)]
+    pub(crate) words: Vec<String>,
+}
+
+/// Who plans.
+#[derive(Debug, Args)]
+pub(crate) struct ModelArguments {
+    /// Who plans; else CLAW_MODEL, or `model` of the configuration file
+    #[arg(long, value_name = "openai:NAME|anthropic:NAME|ollama:NAME|command:PATH")]
+    pub(crate) model: Option<String>,
+    /// Where the model's service is, if not at its usual address
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+    /// The file, of mode 0600, that has the service's key; else OPENAI_API_KEY, ANTHROPIC_API_KEY or OLLAMA_API_KEY
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlannerCommand {
+    /// Let planners forget what they were shown, at a terminal
+    ///
+    /// A command that plans may remember what it was shown, so claw counts that as shown in each later session. Do this once
+    /// the command has forgotten it.
+    Reset {
+        /// Of the policy with this name alone
+        #[arg(long, value_name = "NAME")]
+        policy: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]

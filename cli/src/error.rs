@@ -7,8 +7,8 @@ use claw_policy::LoadError;
 
 /// Everything was done, or accepted.
 pub(crate) const DONE: u8 = 0;
-/// An error of ours.
-const OURS: u8 = 1;
+/// An error of ours, or of the planner's model.
+pub(crate) const OURS: u8 = 1;
 /// Wrong usage, or a file that cannot be read or does not load.
 pub(crate) const UNUSABLE: u8 = 2;
 /// A plan was refused, or halted; or a policy got wider.
@@ -92,6 +92,15 @@ impl From<claw_runtime::JournalError> for Error {
             claw_runtime::JournalError::Record(error) => error.into(),
             // A run that is no replay has nothing to differ from.
             claw_runtime::JournalError::Replay(end) => Self::own(end.to_string(), "run the plan again"),
+        }
+    }
+}
+
+impl From<claw_runtime::ExecuteError> for Error {
+    fn from(error: claw_runtime::ExecuteError) -> Self {
+        match error {
+            claw_runtime::ExecuteError::Journal(error) => error.into(),
+            claw_runtime::ExecuteError::Session(refusal) => Self::own(refusal.to_string(), "run the plan again"),
         }
     }
 }

@@ -8,7 +8,7 @@ use claw_policy::{Catalogue, Document, Folder, Given, Limits, LoadError, Name, N
 use claw_runtime::{Allocation, Cache, Compiler, Components, Folders, Network, Places, Runtime, Wall};
 
 use crate::ambient::{self, Home};
-use crate::arguments::{PlanArguments, PolicyArguments};
+use crate::arguments::{PolicyArguments, SessionArguments};
 use crate::error::Error;
 use crate::{network, progress};
 
@@ -39,9 +39,9 @@ pub(crate) enum Purpose {
 impl Loaded {
     /// Loads the policy that the user names. None is ever looked for: what is in the current folder is somebody else's.
     pub(crate) fn policy(arguments: &PolicyArguments, narrowing: &Narrowing, purpose: Purpose) -> Result<Self, Error> {
-        let file = arguments.policy.clone();
-        let text = ambient::read_policy(&file)?;
         let home = Home::find()?.private()?;
+        let file = home.policy(&arguments.policy);
+        let text = ambient::read_policy(&file)?;
         let refuse = |errors: Vec<LoadError>| Error::Policy { file: file.clone(), text: text.clone(), errors };
         let document = Document::parse(&text).map_err(|error| refuse(vec![error]))?;
         let base = folder_of(&file)?;
@@ -93,7 +93,7 @@ impl Loaded {
     }
 
     /// A session with what the user gives.
-    pub(crate) fn session(&self, arguments: &PlanArguments) -> Result<Session, Error> {
+    pub(crate) fn session(&self, arguments: &SessionArguments) -> Result<Session, Error> {
         let mut given = BTreeMap::new();
         for (name, value) in &arguments.input {
             let bound = match value.strip_prefix('@') {

@@ -17,12 +17,17 @@ compile_error!(
 
 mod account;
 mod ambient;
+mod approve;
 mod arguments;
 mod command;
+mod config;
 mod error;
 mod load;
+mod memory;
+mod model;
 mod moment;
 mod network;
+mod opening;
 mod progress;
 mod records;
 mod report;

@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use claw_agent::planner::Progress as Asking;
+use claw_agent::{Event, Person};
+use claw_audit::ApprovedBy;
+use claw_policy::Question;
+use claw_policy::printable::printable;
 use claw_runtime::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -49,8 +54,41 @@ impl Live {
         }
     }
 
+    /// Shows where a session with a planner is.
+    pub(crate) fn follow(&self, event: &Event<'_>) {
+        match event {
+            Event::Round(round) => {
+                tracing::info!(round, "a plan is asked for");
+                self.bar.set_message(format!("plan {round}: asking"));
+            }
+            Event::Planner(Asking::Waiting) => self.bar.set_message("waiting for the planner"),
+            Event::Planner(Asking::Replying(bytes)) => self.bar.set_message(format!("planning: {bytes} bytes")),
+            Event::Planner(Asking::Retrying(after, why)) => {
+                self.bar.set_message(format!("asking again in {after:.0?}: {}", printable(why)));
+            }
+            Event::Plan(progress) => self.show(progress),
+        }
+    }
+
+    /// A person who is asked without this line in between.
+    pub(crate) fn aside<'l>(&'l self, person: &'l mut dyn Person) -> Aside<'l> {
+        Aside { live: self, person }
+    }
+
     /// Takes the line away.
     pub(crate) fn end(self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// Somebody who is asked while the live line stands still.
+pub(crate) struct Aside<'l> {
+    live: &'l Live,
+    person: &'l mut dyn Person,
+}
+
+impl Person for Aside<'_> {
+    fn allows(&mut self, questions: &[Question]) -> Option<ApprovedBy> {
+        self.live.bar.suspend(|| self.person.allows(questions))
     }
 }

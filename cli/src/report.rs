@@ -114,7 +114,7 @@ pub(crate) fn questions(loaded: &Loaded, questions: &[Question]) {
 pub(crate) fn questions_json(questions: &[Question]) -> Vec<Value> {
     let each = |question: &Question| {
         json!({
-            "step": question.step, "at": question.at, "origins": question.origins, "line": question.line,
+            "step": question.step, "capability": question.capability, "at": question.at, "subject": question.subject(), "origins": question.origins, "line": question.line,
             "arguments": *question.arguments, "labels": *question.labels,
         })
     };

@@ -18,6 +18,8 @@ const APPROVAL_TIME: Duration = Duration::from_secs(600);
 pub struct Question {
     /// The step.
     pub step: Name,
+    /// The capability that it calls.
+    pub capability: Name,
     /// JSON pointer into the plan: the step itself, or a value in its arguments.
     pub at: String,
     /// Whose choice it would let through; empty where each call is asked.
@@ -42,6 +44,11 @@ pub struct Approval {
 }
 
 impl Question {
+    /// What an answer is bound to: the digest of policy, session, plan, step and arguments.
+    pub fn subject(&self) -> String {
+        crate::load::digest_text(&self.subject)
+    }
+
     /// The answer yes, given at `now`. It covers every question of the same step.
     pub fn approve(&self, now: SystemTime) -> Approval {
         Approval { subject: self.subject, until: now + APPROVAL_TIME }

@@ -7,7 +7,7 @@ use crate::document::{Access, Defaults};
 use crate::endorsement::Endorsement;
 use crate::grant::{FolderGrant, Grant};
 use crate::label::{Label, Origin};
-use crate::limits::Limits;
+use crate::limits::{Limits, PLANNER_LIMITS};
 use crate::name::Name;
 use crate::schema::Schema;
 use crate::types::{Field, Type};
@@ -76,13 +76,28 @@ pub struct Input {
     pub line: usize,
 }
 
-/// What the planner may see.
-#[derive(Debug, Default)]
+/// What the planner may see, and how long a session waits for it to come to an end.
+#[derive(Debug)]
 pub struct Planner {
     /// The capabilities whose outputs it may see.
     pub shows: BTreeSet<Name>,
     /// The secrecy that those may carry.
     pub accepts: BTreeSet<Name>,
+    /// The most plans that it is asked for in a session; a corrected one counts once.
+    pub rounds: u64,
+    /// How often in a session it may mend a plan that was refused before any of its effects.
+    pub corrections: u64,
+    /// The most tokens of a session, prompts and replies together.
+    pub tokens: u64,
+    /// The most time of a session in milliseconds, from its first prompt.
+    pub time: u64,
+}
+
+impl Default for Planner {
+    fn default() -> Self {
+        let [rounds, corrections, tokens, time] = PLANNER_LIMITS.map(|row| row.default);
+        Self { shows: BTreeSet::new(), accepts: BTreeSet::new(), rounds, corrections, tokens, time }
+    }
 }
 
 impl Capability {

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use serde::de::{Error as _, IgnoredAny};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use toml::Spanned;
 
 use crate::fault::LoadError;
@@ -285,10 +284,10 @@ pub(crate) struct Planner {
     pub(crate) shows: Vec<Spanned<Name>>,
     #[serde(default)]
     pub(crate) accepts: Vec<Spanned<Name>>,
-    #[serde(default, rename = "corrections")]
-    _corrections: Option<Later>,
-    #[serde(default, rename = "rounds")]
-    _rounds: Option<Later>,
+    pub(crate) rounds: Option<Spanned<toml::Value>>,
+    pub(crate) corrections: Option<Spanned<toml::Value>>,
+    pub(crate) tokens: Option<Spanned<toml::Value>>,
+    pub(crate) time: Option<Spanned<toml::Value>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -302,19 +301,6 @@ pub(crate) struct Plan {
     #[serde(default)]
     pub(crate) strict: bool,
 }
-
-/// A key of the policy language that this version does not enforce, and so does not accept.
-#[derive(Debug)]
-pub(crate) struct Later;
-
-impl<'de> Deserialize<'de> for Later {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        IgnoredAny::deserialize(deserializer)?;
-        Err(D::Error::custom(LATER))
-    }
-}
-
-const LATER: &str = "this key belongs to the policy language, but this version of claw does not enforce it yet";
 
 /// A component that a policy names by path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -351,19 +337,13 @@ impl Document {
     /// Reads a policy's text.
     ///
     /// # Errors
-    /// TOML that does not parse, a key that is unknown, twice, of a wrong type, or of a later version.
+    /// TOML that does not parse, a key that is unknown, twice, or of a wrong type.
     pub fn parse(text: &str) -> Result<Self, LoadError> {
         if text.len() as u64 > POLICY_BYTES_MAX {
             return Err(LoadError::new("policy.size", 0..0, format!("a policy has at most {POLICY_BYTES_MAX} bytes")));
         }
         let root: Root = toml::from_str(text).map_err(|error| {
-            let rule = if error.message().contains(LATER) { "policy.later" } else { "policy.syntax" };
-            let load = LoadError::new(rule, error.span().unwrap_or(0..0), error.message().to_owned());
-            if rule == "policy.later" {
-                load.help("remove the key: nothing that a policy says is ever ignored")
-            } else {
-                load
-            }
+            LoadError::new("policy.syntax", error.span().unwrap_or(0..0), error.message().to_owned())
         })?;
         if *root.claw.get_ref() != 1 {
             return Err(LoadError::new(

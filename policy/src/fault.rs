@@ -26,11 +26,14 @@ pub struct Violation {
     pub help: Option<String>,
     /// The line of the policy that decides, from 1.
     pub line: Option<usize>,
+    /// Whether it was decided by a value that a planner is not shown, so that it may not be told of it either.
+    #[serde(skip)]
+    pub unseen: bool,
 }
 
 impl Violation {
     pub(crate) fn new(rule: &'static str, at: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { rule, step: None, at: at.into(), message: message.into(), help: None, line: None }
+        Self { rule, step: None, at: at.into(), message: message.into(), help: None, line: None, unseen: false }
     }
 
     /// A violation that only the running step shows.

@@ -33,6 +33,7 @@ mod sample;
 mod schema;
 mod session;
 mod task;
+mod typed;
 pub mod types;
 pub mod url;
 
@@ -58,5 +59,6 @@ pub use request::{Mismatch, RequestFault, RequestGrant};
 pub use schema::Schema;
 pub use session::{Bound, Disclosure, Given, Session};
 pub use task::{Narrowing, Task};
+pub use typed::{TASK_BYTES_MAX, TaskText};
 pub use types::Type;
 pub use url::{Destination, Host, UrlFault};

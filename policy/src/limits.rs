@@ -100,6 +100,18 @@ limits! {
     log "log" Bytes Session 67_108_864 4_294_967_296 "a run's record, without blobs"
 }
 
+const fn planner(name: &'static str, unit: Unit, default: u64, most: u64, about: &'static str) -> LimitRow {
+    LimitRow { name, unit, scope: Scope::Session, default, most, about }
+}
+
+/// What a policy can set in `[planner]`, in this order: `rounds`, `corrections`, `tokens`, `time`.
+pub const PLANNER_LIMITS: [LimitRow; 4] = [
+    planner("rounds", Unit::Count, 8, 100, "plans that a planner is asked for in a session"),
+    planner("corrections", Unit::Count, 2, 20, "plans of a session that it may mend once they were refused"),
+    planner("tokens", Unit::Count, 1_000_000, 1_000_000_000, "tokens of a session's prompts and replies"),
+    planner("time", Unit::Milliseconds, 1_800_000, 86_400_000, "time of a session from its first prompt"),
+];
+
 impl Limits {
     /// The wall time of a step.
     pub fn step_time(&self) -> Duration {

@@ -14,6 +14,7 @@ use crate::name::Name;
 use crate::policy::Policy;
 use crate::recorded::to_record;
 use crate::schema::JsonType;
+use crate::typed::TaskText;
 use crate::types::Type;
 
 /// A run, from its inputs on. It has no `Clone`: two plans checked against one session cannot both run.
@@ -21,6 +22,8 @@ use crate::types::Type;
 pub struct Session {
     pub(crate) policy: String,
     pub(crate) inputs: BTreeMap<Name, Bound>,
+    /// What the user asked for in words, where it was words.
+    pub(crate) task: Option<TaskText>,
     pub(crate) steps: BTreeMap<Name, PastStep>,
     pub(crate) calls: BTreeMap<Name, u64>,
     pub(crate) steps_started: u64,
@@ -115,6 +118,7 @@ impl Session {
         Self {
             policy: policy.identity(),
             inputs: BTreeMap::new(),
+            task: None,
             steps: BTreeMap::new(),
             calls: BTreeMap::new(),
             steps_started: 0,
@@ -126,6 +130,19 @@ impl Session {
             approvals: Vec::new(),
             state: [0; 32],
         }
+    }
+
+    /// The session of a task that its user typed: what of it a plan repeats whole is the user's word.
+    #[must_use]
+    pub fn with_task(mut self, task: TaskText) -> Self {
+        self.grow(&[b"task", task.text().as_bytes()]);
+        self.task = Some(task);
+        self
+    }
+
+    /// The task that its user typed.
+    pub fn task(&self) -> Option<&TaskText> {
+        self.task.as_ref()
     }
 
     /// The session of a planner that remembers what earlier sessions have shown it.

@@ -94,6 +94,14 @@ impl Journal {
         }
     }
 
+    /// Writes and signs what it has taken, and returns once it is on disk.
+    pub(crate) fn sync_signed(&mut self) -> Result<(), JournalError> {
+        match self {
+            Self::Record(record) => Ok(record.sync_signed()?),
+            Self::Replay(_) => Ok(()),
+        }
+    }
+
     /// Ends the run; gives the folder of its record.
     pub(crate) fn seal(self, status: Status) -> Result<PathBuf, JournalError> {
         let time = self.now_ms();

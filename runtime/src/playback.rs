@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use claw_audit::{Event, FailureReason, Status, Stored, Usage, stored_value};
+use claw_audit::{Approval, Disclosed, Event, FailureReason, Status, Stored, Usage, Why, stored_value};
 use serde_json::Value;
 
 use crate::host::{Answered, Call, Taped};
@@ -20,6 +20,19 @@ pub(crate) struct Playback {
     bytes_max: u64,
     stood: Vec<Stood>,
     again: usize,
+    /// Whether it is the record of a session with a planner, and that has ended.
+    ended: bool,
+}
+
+/// What a run did that a replay does again.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// It took a plan.
+    Plan(Result<Vec<u8>, String>),
+    /// It told the planner of a step.
+    Disclosed(Disclosed),
+    /// It took a person's yes.
+    Approval(Approval),
 }
 
 /// A step that was not run again, and why: what is recorded of it stands.
@@ -77,7 +90,7 @@ impl Playback {
     pub(crate) fn new(folder: &Path, mut events: Vec<Event>, bytes_max: u64) -> Self {
         // Of a run that was cut off, the next start wrote the last line.
         events.pop_if(|event| matches!(event, Event::Seal { cut: Some(_), .. }));
-        Self { folder: folder.to_owned(), events, at: 1, bytes_max, stood: Vec::new(), again: 0 }
+        Self { folder: folder.to_owned(), events, at: 1, bytes_max, stood: Vec::new(), again: 0, ended: false }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -89,11 +102,20 @@ impl Playback {
         (self.stood, self.again)
     }
 
-    /// The text of the plan that comes next.
-    pub(crate) fn next_plan(&self) -> Option<Result<Vec<u8>, String>> {
-        match self.next()? {
-            Event::Plan { text, base64 } => Some(claw_audit::plan_text(&self.folder, text, *base64)),
-            _ => None,
+    /// What the run did next, after what was only said: that stands.
+    pub(crate) fn next_done(&mut self) -> Option<Next> {
+        loop {
+            match self.next()? {
+                Event::Prompt(_) | Event::Reply(_) | Event::NoReply(_) => {}
+                Event::Ended(_) => self.ended = true,
+                Event::Plan { text, base64 } => {
+                    return Some(Next::Plan(claw_audit::plan_text(&self.folder, text, *base64)));
+                }
+                Event::Disclosed(disclosed) => return Some(Next::Disclosed(disclosed.clone())),
+                Event::Approval(approval) => return Some(Next::Approval(approval.clone())),
+                _ => return None,
+            }
+            self.at += 1;
         }
     }
 
@@ -104,6 +126,8 @@ impl Playback {
             (None | Some(Event::Seal { status: Status::Interrupted, .. }), _) | (Some(Event::Seal { .. }), None) => {
                 Ok(())
             }
+            // How a session with a planner ended is what the planner did, and stands.
+            (Some(Event::Seal { .. }), _) if self.ended => Ok(()),
             (_, status) => {
                 let status = status.unwrap_or(Status::Interrupted);
                 self.append(&Event::Seal { status, time: self.time_ms(), cut: None })
@@ -115,6 +139,7 @@ impl Playback {
     pub(crate) fn time_ms(&self) -> u64 {
         let times = self.events.get(self.at..).into_iter().flatten().find_map(|event| match event {
             Event::Verdict { time, .. } | Event::Seal { time, .. } | Event::Step { clock: time, .. } => Some(*time),
+            Event::Approval(approval) => Some(approval.time),
             _ => None,
         });
         times.unwrap_or_default()
@@ -122,7 +147,11 @@ impl Playback {
 
     /// Whether the run was interrupted before its next step.
     pub(crate) fn was_interrupted(&self) -> bool {
-        matches!(self.next(), Some(Event::Seal { status: Status::Interrupted, .. }))
+        match self.next() {
+            Some(Event::Seal { status: Status::Interrupted, .. }) => true,
+            Some(Event::Ended(ended)) => ended.why == Why::Interrupted,
+            _ => false,
+        }
     }
 
     /// Takes an event of the replay, which has to be the next one of the record.

@@ -5,10 +5,11 @@
 use std::path::Path;
 
 use claw_audit::{Event, Status};
+use claw_policy::Name;
 
 use crate::execute::{ExecuteError, Progress, Runtime};
 use crate::journal::{Journal, JournalError};
-use crate::playback::{Difference, Playback, ReplayEnd, Stood};
+use crate::playback::{Difference, Next, Playback, ReplayEnd, Stood};
 use crate::run::Run;
 
 /// What came of a replay.
@@ -47,6 +48,9 @@ pub enum ReplayError {
     /// A plan of it cannot be read.
     #[error("a plan of the record cannot be read: {0}")]
     Plan(String),
+    /// What it tells of its planner or of a person cannot have been.
+    #[error("the record is not one of a run: {0}")]
+    Said(String),
     /// The session refuses what it allowed.
     #[error(transparent)]
     Session(#[from] claw_policy::Refusal),
@@ -66,13 +70,35 @@ pub fn replay(
     runtime.seed = claw_audit::seed(folder, &events).map_err(ReplayError::Open)?;
     let playback = Playback::new(folder, events, policy.limits.log);
     let mut run = Run::with(policy, runtime, Journal::Replay(playback), session);
-    let mut status = None;
+    let (mut status, mut questions) = (None, Vec::new());
     let ended = loop {
-        let Some(text) = run.next_plan() else { break Ok(status) };
-        match run.submit(&text.map_err(ReplayError::Plan)?, watch) {
-            Ok(outcome) => status = Some(outcome.status),
-            Err(ExecuteError::Journal(error)) => break Err(error),
-            Err(ExecuteError::Session(refusal)) => return Err(refusal.into()),
+        let done = match run.next() {
+            None => break Ok(status),
+            Some(Next::Plan(text)) => match run.submit(&text.map_err(ReplayError::Plan)?, watch) {
+                Ok(outcome) => {
+                    (status, questions) = (Some(outcome.status), outcome.questions);
+                    Ok(())
+                }
+                Err(ExecuteError::Journal(error)) => Err(error),
+                Err(ExecuteError::Session(refusal)) => return Err(refusal.into()),
+            },
+            Some(Next::Disclosed(disclosed)) => match Name::new(&disclosed.step).map(|step| run.disclose(&step)) {
+                Ok(Ok(Some(_))) => Ok(()),
+                Ok(Err(error)) => Err(error),
+                _ => {
+                    return Err(ReplayError::Said(format!("it tells of a step `{}` that has not run", disclosed.step)));
+                }
+            },
+            Some(Next::Approval(approval)) => {
+                let asked = questions.iter().find(|question| question.subject() == approval.subject);
+                let Some(asked) = asked else {
+                    return Err(ReplayError::Said("a person allows what is not asked".to_owned()));
+                };
+                run.approve(asked, approval.by)
+            }
+        };
+        if let Err(error) = done {
+            break Err(error);
         }
     };
     let (ended, played) = run.end_replay(ended);

@@ -1,20 +1,23 @@
 //! A run: one session, its record, and the door that every plan goes through.
 
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use claw_audit::{Event, Host, Input, Record, RecordError, Status};
-use claw_policy::{Catalogue, Document, Plan, Policy, Question, Session, Violation};
+use claw_audit::{
+    Approval, ApprovedBy, Disclosed, Event, Host, Input, Record, RecordError, Said, Status, Stored, Told,
+};
+use claw_policy::{Catalogue, Disclosure, Document, Label, Name, Plan, Policy, Question, Session, Violation};
 use serde_json::Value;
 
 use crate::clock::unix_ms;
 use crate::ending::StepOutcome;
 use crate::execute::{ExecuteError, Outcome, Progress, Runtime};
 use crate::journal::{Journal, JournalError};
-use crate::playback::Playback;
+use crate::playback::{Next, Playback};
 use crate::recording::verdict_event;
 
 /// A session with its record.
@@ -63,6 +66,8 @@ impl Run {
             time: unix_ms(SystemTime::now()),
             machine: record.opened().to_owned(),
             inputs: inputs.collect::<Result<_, RecordError>>()?,
+            task: session.task().map(|task| record.store(task.text().into())).transpose()?,
+            context: Some(session.context()).filter(|context| **context != Label::default()).cloned().map(Box::new),
             policy: record.store(Value::String(document.text().to_owned()))?,
             narrowing: policy.narrowing.clone(),
             catalogue,
@@ -80,6 +85,74 @@ impl Run {
     /// A run that has been opened.
     pub(crate) fn with(policy: Arc<Policy>, runtime: Runtime, journal: Journal, session: Session) -> Self {
         Self { policy, runtime, journal, session: Some(session) }
+    }
+
+    /// The policy that decides.
+    pub fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    /// The session, as it has become; none where it could not be recorded, and so takes no more plans.
+    pub fn session(&self) -> Option<&Session> {
+        self.session.as_ref()
+    }
+
+    /// Becomes readable when the user interrupts.
+    pub fn interrupt(&self) -> Option<BorrowedFd<'_>> {
+        self.runtime.interrupt.as_ref().map(AsFd::as_fd)
+    }
+
+    /// The form of a value in what is said.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub fn store(&self, value: Value) -> Result<Stored, JournalError> {
+        self.journal.store(value)
+    }
+
+    /// The time, as it goes on record: unix time in milliseconds.
+    pub fn now_ms(&self) -> u64 {
+        self.journal.now_ms()
+    }
+
+    /// Records what a planner is asked, or said. When this returns it is written; a prompt, which tells the planner what it
+    /// has in it, is on disk.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub fn note(&mut self, said: Said) -> Result<(), JournalError> {
+        let tells = matches!(said, Said::Prompt(_));
+        self.journal.append(&said.into())?;
+        if tells { self.journal.sync() } else { self.journal.write() }
+    }
+
+    /// What the planner may know of a step that has run; it joins what the planner has been shown, and is on record first.
+    /// None where no such step has run.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub fn disclose(&mut self, step: &Name) -> Result<Option<Disclosure>, JournalError> {
+        let Some(session) = &mut self.session else { return Ok(None) };
+        let Some(disclosure) = session.disclose(&self.policy, step) else { return Ok(None) };
+        let (told, context) = (Told::from(&disclosure), session.context().clone());
+        self.journal.append(&Event::Disclosed(Disclosed { step: step.to_string(), told, context }))?;
+        self.journal.write()?;
+        Ok(Some(disclosure))
+    }
+
+    /// Takes a person's yes to what was asked of the last plan, which can then be submitted again. It is signed with all
+    /// that came before it.
+    ///
+    /// # Errors
+    /// When the record cannot be written: then it is no yes.
+    pub fn approve(&mut self, question: &Question, by: ApprovedBy) -> Result<(), JournalError> {
+        let (now, step, subject) = (self.journal.now(), question.step.to_string(), question.subject());
+        self.journal.append(&Event::Approval(Approval { step, subject, by, time: unix_ms(now) }))?;
+        self.journal.sync_signed()?;
+        if let Some(session) = &mut self.session {
+            session.approve(question.approve(now));
+        }
+        Ok(())
     }
 
     /// Takes a plan's text through the door, and runs what passes.
@@ -116,11 +189,11 @@ impl Run {
         }
     }
 
-    /// In a replay: the plan that was submitted next.
-    pub(crate) fn next_plan(&self) -> Option<Result<Vec<u8>, String>> {
-        match &self.journal {
+    /// In a replay: what was done next. What only was said stands, and is passed by.
+    pub(crate) fn next(&mut self) -> Option<Next> {
+        match &mut self.journal {
             Journal::Record(_) => None,
-            Journal::Replay(playback) => playback.next_plan(),
+            Journal::Replay(playback) => playback.next_done(),
         }
     }
 

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod planner;
 mod recheck;
 mod story;
 mod what_if;

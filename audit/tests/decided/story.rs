@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use claw_audit::{Event, Machine, Record, Status, verdict_of, verify};
 use claw_policy::catalogue::{Catalogue, Component, Failure, Function, Signature};
 use claw_policy::types::{Field, Type};
-use claw_policy::{Execution, Given, OutputFault, Plan, Policy, Session, Violation};
+use claw_policy::{Execution, Given, Name, OutputFault, Plan, Policy, Question, Session, TaskText, Violation};
 use serde_json::{Value, json};
 
 /// Reads notes, asks for JSON, counts, and writes; a read has to come before a write, and there are three reads.
@@ -59,6 +59,8 @@ pub(crate) struct Story {
     policy: Arc<Policy>,
     record: Record,
     session: Option<Session>,
+    /// What a person was asked last.
+    asked: Vec<Question>,
 }
 
 /// A record that is sealed, and verifies.
@@ -90,6 +92,15 @@ pub(crate) fn catalogue() -> Catalogue {
 impl Story {
     /// A session with these inputs; `amount` comes from a file.
     pub(crate) fn of(policy: &str, inputs: &[(&str, &str)]) -> Self {
+        Self::open(policy, inputs, None)
+    }
+
+    /// A session with a task.
+    pub(crate) fn with_task(policy: &str, task: &str) -> Self {
+        Self::open(policy, &[], Some(task))
+    }
+
+    fn open(policy: &str, inputs: &[(&str, &str)], task: Option<&str>) -> Self {
         let loaded = Policy::parse(policy, &catalogue()).map(Arc::new).unwrap_or_else(|errors| panic!("{errors:#?}"));
         let given = |name: &str, text: &str| Given { text: text.to_owned(), from_file: name == "amount" };
         let given = inputs.iter().map(|(name, text)| ((*name).to_owned(), given(name, text)));
@@ -97,20 +108,56 @@ impl Story {
         let folder = tempfile::tempdir().unwrap();
         let machine = Machine::open(folder.path()).unwrap();
         let record = Record::create(machine.clone(), &folder.path().join("runs"), "a", 1 << 20, 0).unwrap();
-        let mut story = Self { folder, machine, policy: loaded, record, session: None };
+        let mut story = Self { folder, machine, policy: loaded, record, session: None, asked: Vec::new() };
         let bound = session.inputs().iter().map(|(name, bound)| {
             let value = story.record.store(bound.value.clone()).unwrap();
             (name.to_string(), json!({ "value": value, "label": bound.label }))
         });
-        let open = json!({
+        let mut open = json!({
             "event": "open", "run": "a", "time": 0, "machine": story.record.opened(),
             "policy": { "inline": policy }, "catalogue": catalogue(),
             "inputs": bound.collect::<BTreeMap<_, _>>(), "seed": story.record.store_seed(&[7; 32]).unwrap(),
             "host": { "claw": "0", "engine": "none", "platform": "none" },
         });
+        if let Some(task) = task {
+            open["task"] = json!({ "inline": task });
+        }
         story.append(open);
-        story.session = Some(session);
+        story.session = Some(match task {
+            Some(task) => session.with_task(TaskText::read(task).unwrap()),
+            None => session,
+        });
         story
+    }
+
+    /// Something that is only said.
+    pub(crate) fn say(mut self, event: Value) -> Self {
+        self.append(event);
+        self
+    }
+
+    /// Tells the planner of a step.
+    pub(crate) fn disclose(mut self, step: &str) -> Self {
+        let mut session = self.session.take().unwrap();
+        let told = session.disclose(&self.policy, &Name::new(step).unwrap()).expect("it has run");
+        let told = claw_audit::Told::from(&told);
+        self.append(json!({ "event": "disclosed", "step": step, "told": told, "context": session.context() }));
+        self.session = Some(session);
+        self
+    }
+
+    /// Says yes to all that was asked last.
+    pub(crate) fn approve(mut self) -> Self {
+        let mut session = self.session.take().unwrap();
+        for question in std::mem::take(&mut self.asked) {
+            let (step, subject) = (&question.step, question.subject());
+            self.append(json!({
+                "event": "approval", "step": step, "subject": subject, "by": "terminal", "time": 0,
+            }));
+            session.approve(question.approve(SystemTime::UNIX_EPOCH));
+        }
+        self.session = Some(session);
+        self
     }
 
     /// Submits a plan of these steps. Of each that starts, `came` says its output, or that it failed.
@@ -126,7 +173,10 @@ impl Story {
         }));
         self.session = Some(match checked {
             Ok(plan) => self.run(Execution::start(plan, session).unwrap(), came),
-            Err(_) => session,
+            Err(refusal) => {
+                self.asked = refusal.questions().to_vec();
+                session
+            }
         });
         self
     }

@@ -1,19 +1,22 @@
 //! What a record tells of its run, put together from its events: the document of `claw audit show --json`.
 
 mod paths;
+mod planner;
 mod text;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use claw_audit::{
-    Call, Event, Exchange, FailureReason, Halt, Host, Input, Status, Stored, Usage, Verdict, Verified, Violation,
+    Approval, Call, Event, Exchange, FailureReason, Halt, Host, Input, Status, Stored, Usage, Verdict, Verified,
+    Violation,
 };
 use claw_policy::{Document, Label, Narrowing, json};
 use serde::Serialize;
 use serde_json::Value;
 
 pub(crate) use self::paths::PathUse;
+pub(crate) use self::planner::{PlannerUsed, Saying};
 
 /// A run, as its record tells it.
 ///
@@ -38,6 +41,9 @@ pub(crate) struct Account {
     pub(crate) host: Host,
     /// What the user bound, by name.
     pub(crate) inputs: BTreeMap<String, InputGiven>,
+    /// The task that the user typed, where a planner made the plans.
+    pub(crate) task: Option<String>,
+    pub(crate) planner: Option<PlannerUsed>,
     /// The plans that were received, in their order.
     pub(crate) plans: Vec<PlanReceived>,
 }
@@ -75,6 +81,8 @@ pub(crate) struct PlanReceived {
     pub(crate) answer: Option<Value>,
     /// The rules that stopped it while it ran.
     pub(crate) halt: Option<Halt>,
+    /// The steps that a person allowed; the plan was then received again.
+    pub(crate) approvals: Vec<Approval>,
     /// The place of the step that started last.
     #[serde(skip)]
     last: usize,
@@ -144,7 +152,7 @@ impl Account {
         let value = |stored: &Stored| claw_audit::stored_value(&record.folder, stored);
         let wanted = |stored: &Stored| if values { value(stored).map(Some) } else { Ok(None) };
         let mut events = record.events.iter();
-        let Some(Event::Open { time: opened, policy, narrowing, inputs, host, .. }) = events.next() else {
+        let Some(Event::Open { time: opened, policy, narrowing, inputs, task, host, .. }) = events.next() else {
             return Err("it has no first line yet".to_owned());
         };
         let policy = PolicyUsed::of(value(policy)?.as_str().unwrap_or_default(), narrowing)?;
@@ -163,9 +171,14 @@ impl Account {
             policy,
             host: host.clone(),
             inputs: inputs.collect::<Result<_, String>>()?,
+            task: task.as_ref().map(value).transpose()?.and_then(|task| task.as_str().map(str::to_owned)),
+            planner: None,
             plans: Vec::new(),
         };
         for event in events {
+            if PlannerUsed::take(&mut account.planner, event, &wanted)? {
+                continue;
+            }
             if let Event::Seal { time: ended, .. } = event {
                 account.ended = Some(time(*ended));
                 account.ms = Some(ended.saturating_sub(*opened));
@@ -212,6 +225,7 @@ impl PlanReceived {
             steps: steps.iter().filter_map(StepTaken::planned).collect(),
             answer: plan.get("answer").cloned(),
             halt: None,
+            approvals: Vec::new(),
             last: 0,
         }
     }
@@ -248,7 +262,9 @@ impl PlanReceived {
                 step.used(usage);
             }
             Event::Halt(halt) => self.halt = Some(halt.clone()),
+            Event::Approval(approval) => self.approvals.push(approval.clone()),
             Event::Open { .. } | Event::Plan { .. } | Event::Seal { .. } => {}
+            Event::Prompt(_) | Event::Reply(_) | Event::NoReply(_) | Event::Disclosed(_) | Event::Ended(_) => {}
         }
         Ok(())
     }

@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 
-use claw_audit::{Call, Exchange, Status, Verdict, Violation};
+use claw_audit::{Approval, ApprovedBy, Call, Exchange, Status, Told, Verdict, Violation};
 use claw_policy::limits::{Quantity, Unit};
 use claw_policy::printable::printable;
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::HumanBytes;
 use serde_json::Value;
 
-use super::{Account, PathUse, PlanReceived, StepStatus, StepTaken, WorkerWord};
+use super::planner::ToldOf;
+use super::{Account, PathUse, PlanReceived, PlannerUsed, Saying, StepStatus, StepTaken, WorkerWord};
 
 /// The most columns of a line, and those that a step's rows are moved to the right.
 const WIDTH: u16 = 100;
@@ -73,7 +74,42 @@ impl Account {
             let value = input.value.as_ref().map(|value| format!(" = {}", cut(value))).unwrap_or_default();
             row("input", format!("{name}{value} ({})", input.label))
         }));
+        facts.extend(self.task.as_ref().map(|task| row("task", shown(task, VALUE_SHOWN))));
+        facts.extend(self.planner.iter().flat_map(PlannerUsed::facts));
         named_once(facts)
+    }
+}
+
+impl PlannerUsed {
+    fn facts(&self) -> Vec<Row> {
+        let tokens = self.prompt_tokens.saturating_add(self.reply_tokens);
+        let tokens = if tokens > 0 { format!(", {} tokens", Quantity(Unit::Count, tokens)) } else { String::new() };
+        let times = if self.prompts == 1 { "once".to_owned() } else { format!("{} times", self.prompts) };
+        let mut facts = vec![row("planner", format!("{}, asked {times}{tokens}", self.name))];
+        let told = |of: &ToldOf| match of.told {
+            Told::Shown => format!("{}: what it gave", of.step),
+            Told::Handle => format!("{}: whether it succeeded", of.step),
+            Told::Silent => format!("{}: nothing", of.step),
+        };
+        facts.extend(self.told.iter().map(|of| row("told", told(of))));
+        facts.extend(self.said.iter().filter_map(Saying::fact));
+        facts.extend(self.answer.as_ref().map(|answer| row("answer", cut(answer))));
+        facts.extend(self.ended.map(|why| match self.message.as_str() {
+            "" => row("ended", why.as_str()),
+            message => row("ended", format!("{}: {message}", why.as_str())),
+        }));
+        facts
+    }
+}
+
+impl Saying {
+    fn fact(&self) -> Option<Row> {
+        let text = self.text.as_ref()?;
+        let cut = if self.cut { " (cut)" } else { "" };
+        Some(match self.by {
+            "none" => row("no reply", text),
+            by => row(by, format!("{}{cut}", shown(text, PLAN_SHOWN))),
+        })
     }
 }
 
@@ -83,7 +119,10 @@ impl PlanReceived {
         let count = format!("{count} violation{}", if count == 1 { "" } else { "s" });
         match self.verdict {
             Some(Verdict::Accepted) => "accepted".to_owned(),
-            Some(Verdict::NeedsApproval) => "needs an approval, and nobody was asked".to_owned(),
+            Some(Verdict::NeedsApproval) if self.approvals.is_empty() => {
+                "needs an approval, and nobody gave it".to_owned()
+            }
+            Some(Verdict::NeedsApproval) => "needs an approval, and a person gave it".to_owned(),
             Some(Verdict::Refused) => format!("refused, {count}"),
             None => "received, and no verdict is on record".to_owned(),
         }
@@ -96,6 +135,11 @@ impl PlanReceived {
             facts.push(row(kind, shown(&self.text, PLAN_SHOWN)));
         }
         facts.extend(self.violations.iter().flat_map(|violation| violated("refused", violation)));
+        let by = |approval: &Approval| match approval.by {
+            ApprovedBy::Terminal => "at a terminal",
+            ApprovedBy::File => "by a prepared file",
+        };
+        facts.extend(self.approvals.iter().map(|one| row("allowed", format!("the step `{}`, {}", one.step, by(one)))));
         let halts = self.halt.iter().flat_map(|halt| &halt.violations);
         facts.extend(halts.flat_map(|violation| violated("halted", violation)));
         named_once(facts)

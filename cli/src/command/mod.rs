@@ -8,7 +8,10 @@ mod audit_show;
 mod audit_verify;
 mod capability_inspect;
 mod check;
+mod completions;
 mod doctor;
+mod plan;
+mod planner_reset;
 mod policy_diff;
 mod policy_explain;
 mod policy_new;
@@ -19,17 +22,30 @@ mod replay_recheck;
 mod replay_run;
 mod replay_what_if;
 mod run;
+mod run_task;
 
 use std::process::ExitCode;
 
-use crate::arguments::{Arguments, AuditCommand, CapabilityCommand, Command, PolicyCommand};
+use crate::ambient::Home;
+use crate::arguments::{Arguments, AuditCommand, CapabilityCommand, Command, PlannerCommand, PolicyCommand};
+use crate::config::Config;
 use crate::error::Error;
 
 /// Does what the command line says.
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     let json = arguments.json;
+    // Without a home there is no configuration; what needs one says so.
+    if let Ok(home) = Home::find() {
+        Config::read(&home)?.apply();
+    }
     match arguments.command {
-        Command::Run(plan) => run::run(&plan, json),
+        Command::Run(arguments) => match &arguments.plan {
+            Some(plan) => run::run(&arguments, plan, json),
+            None => run_task::run(&arguments, json),
+        },
+        Command::Plan(task) => plan::plan(&task, json),
+        Command::Planner(PlannerCommand::Reset { policy }) => planner_reset::reset(policy.as_deref(), json),
+        Command::Completions { shell } => completions::completions(shell),
         Command::Check(plan) => check::check(&plan, json),
         Command::Policy(PolicyCommand::Explain { policy, dir }) => policy_explain::explain(policy, dir, json),
         Command::Policy(PolicyCommand::New { components }) => policy_new::new(&components, json),

@@ -1,49 +1,40 @@
 //! `claw run --plan`: a plan through the door, and what passes run.
 
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use claw_audit::{CutOff, Machine, Record, Status};
+use claw_agent::submit;
+use claw_audit::Status;
 use claw_policy::printable::{printable, printable_json};
-use claw_runtime::{ExecuteError, PlanOutcome, Run, Spare, StepOutcome};
+use claw_runtime::{PlanOutcome, Spare, StepOutcome};
 use serde_json::{Value, json};
 
-use crate::ambient;
-use crate::arguments::PlanArguments;
+use crate::arguments::RunArguments;
 use crate::command::check::counted;
 use crate::error::{DONE, Error, FAILED, INTERRUPTED, REFUSED};
-use crate::load::{Loaded, Purpose, folder_of};
-use crate::network;
+use crate::load::{Loaded, Purpose};
 use crate::progress::Live;
-use crate::report;
+use crate::{ambient, approve, opening, report};
 
 /// Bytes that are shown of what a failed step printed: the last ones, where the reason mostly is.
 const PRINTED_SHOWN_MAX: usize = 4 << 10;
 
-pub(crate) fn run(arguments: &PlanArguments, json: bool) -> Result<ExitCode, Error> {
+pub(crate) fn run(arguments: &RunArguments, plan: &Path, json: bool) -> Result<ExitCode, Error> {
     // Started first, to be up when the policy is loaded. Whether it could be is said when it is needed.
     let spare = Spare::start(&ambient::program()?).ok();
-    let mut loaded = Loaded::policy(&arguments.policy, &arguments.narrowing(), Purpose::Run)?;
-    let session = loaded.session(arguments)?;
-    let text = loaded.plan(&arguments.plan)?;
-    let id = ambient::run_id()?;
-    let machine = Machine::open(&loaded.home.state)?;
-    let (runs, now) = (loaded.home.runs(), ambient::now_ms());
-    claw_audit::recover(&machine, &runs, now)?.iter().for_each(tell_cut_off);
-    let record = Record::create(machine, &runs, &id, loaded.policy.limits.log, now)?;
-    let network = network::network(&loaded.policy, &folder_of(&loaded.file)?)?;
-    let (components, folders) = (std::mem::take(&mut loaded.components), std::mem::take(&mut loaded.folders));
-    let mut runtime = Loaded::runtime(components, folders, network)?;
-    runtime.spare = spare;
-    let policy = std::sync::Arc::clone(&loaded.policy);
-    let mut run =
-        Run::open(policy, &loaded.document, loaded.catalogue.clone(), session, runtime, record, loaded.cache.engine())?;
+    let session = &arguments.session;
+    let mut loaded = Loaded::policy(&session.policy, &session.narrowing(), Purpose::Run)?;
+    let session = loaded.session(session)?;
+    let text = loaded.plan(plan)?;
+    let policy = Arc::clone(&loaded.policy);
+    let mut person = approve::person(&policy, arguments.approve_from.as_deref())?;
+    let (mut run, id) = opening::open(&mut loaded, session, spare)?;
     let live = Live::new();
-    let outcome = run.submit(&text, &mut |progress| live.show(&progress));
+    let mut person = live.aside(&mut *person);
+    let outcome = submit(&mut run, &text, &mut person, &mut |progress| live.show(&progress));
     live.end();
-    let outcome = outcome.map_err(|error| match error {
-        ExecuteError::Journal(error) => Error::from(error),
-        ExecuteError::Session(refusal) => Error::own(refusal.to_string(), "run the plan again"),
-    })?;
+    let outcome = outcome?;
     // Nothing is said to be done before it is on record.
     let folder = run.seal(outcome.status)?;
     if json {
@@ -57,7 +48,7 @@ pub(crate) fn run(arguments: &PlanArguments, json: bool) -> Result<ExitCode, Err
             "record": folder,
         }))?;
     }
-    tell(&loaded, arguments, &outcome);
+    tell(&loaded, plan, &outcome);
     tell!("record: {}", printable(&folder.to_string_lossy()));
     if let (Some(answer), false) = (&outcome.answer, json) {
         report::print_text(&shown(answer))?;
@@ -70,22 +61,8 @@ pub(crate) fn run(arguments: &PlanArguments, json: bool) -> Result<ExitCode, Err
     }))
 }
 
-/// What became of a run that was cut off earlier.
-fn tell_cut_off(run: &CutOff) {
-    let id = printable(&run.run);
-    match &run.sealed {
-        Ok(None) => tell!("the earlier run {id} was cut off: its record is sealed as interrupted"),
-        Ok(Some(step)) => tell!(
-            "the earlier run {id} was cut off: its record is sealed as interrupted; what its step `{}` did is unknown",
-            printable(step)
-        ),
-        Err(fault) => {
-            tell!("the earlier run {id} has a record that cannot be sealed: {}", printable(&fault.to_string()))
-        }
-    }
-}
-
-fn step_json(step: &StepOutcome) -> Value {
+/// A step as `--json` shows it.
+pub(crate) fn step_json(step: &StepOutcome) -> Value {
     let mut object = json!({
         "id": step.id,
         "capability": step.capability,
@@ -102,7 +79,25 @@ fn step_json(step: &StepOutcome) -> Value {
 }
 
 /// What happened, for people, on standard error.
-fn tell(loaded: &Loaded, arguments: &PlanArguments, outcome: &PlanOutcome) {
+fn tell(loaded: &Loaded, plan: &Path, outcome: &PlanOutcome) {
+    tell_steps(outcome);
+    report::violations(loaded, plan, &outcome.violations);
+    report::questions(loaded, &outcome.questions);
+    let count = counted(outcome.violations.len());
+    match outcome.status {
+        Status::Completed => tell!("completed: every step is done"),
+        Status::Refused if outcome.violations.is_empty() => {
+            tell!("refused: a person has to be asked, and nobody said yes; nothing of the plan has run");
+        }
+        Status::Refused => tell!("refused: {count}; nothing of the plan has run"),
+        Status::Halted => tell!("halted: {count}; no later step has run"),
+        Status::Failed => tell!("failed: no later step has run"),
+        Status::Interrupted => tell!("interrupted: the step was killed"),
+    }
+}
+
+/// What its steps did, for people.
+pub(crate) fn tell_steps(outcome: &PlanOutcome) {
     for step in &outcome.steps {
         let what = match &step.result {
             Ok(_) => "done".to_owned(),
@@ -114,19 +109,6 @@ fn tell(loaded: &Loaded, arguments: &PlanArguments, outcome: &PlanOutcome) {
         if step.result.is_err() && !step.printed.is_empty() {
             tell!("    {}", printed(&step.printed));
         }
-    }
-    report::violations(loaded, &arguments.plan, &outcome.violations);
-    report::questions(loaded, &outcome.questions);
-    let count = counted(outcome.violations.len());
-    match outcome.status {
-        Status::Completed => tell!("completed: every step is done"),
-        Status::Refused if outcome.violations.is_empty() => {
-            tell!("refused: a person has to be asked, and there is nobody to ask; nothing of the plan has run");
-        }
-        Status::Refused => tell!("refused: {count}; nothing of the plan has run"),
-        Status::Halted => tell!("halted: {count}; no later step has run"),
-        Status::Failed => tell!("failed: no later step has run"),
-        Status::Interrupted => tell!("interrupted: the step was killed"),
     }
 }
 
@@ -141,7 +123,7 @@ fn printed(bytes: &[u8]) -> String {
 }
 
 /// The answer as text: a string as it is, anything else as JSON that is safe to print.
-fn shown(answer: &Value) -> String {
+pub(crate) fn shown(answer: &Value) -> String {
     match answer {
         Value::String(text) => text.clone(),
         other => printable_json(&serde_json::to_string_pretty(other).unwrap_or_default()),

@@ -64,6 +64,20 @@ impl Checking<'_> {
         (templates, labels)
     }
 
+    /// Rule 2: what a literal carries. One that the user typed is the task's wherever the task may choose; elsewhere it is
+    /// the planner's, which chose it again.
+    fn literal_label(&self, value: &Value, choosers: Choosers<'_>) -> Label {
+        if !self.session.task.as_ref().is_some_and(|task| task.has(value)) {
+            return self.literal.clone();
+        }
+        let typed = Label::of(Origin::Task);
+        let refused = |label: &Label| choosers.from.refused(&label.origin);
+        // Where a person would be asked about the one and not about the other, nobody is asked.
+        let admits = refused(&typed).is_empty()
+            || (refused(&typed).is_subset(choosers.ask) && !refused(&self.literal).is_empty());
+        if admits { typed } else { self.literal.clone() }
+    }
+
     /// What stands at a place, put together from the plan, the policy's constants and the user's inputs; `None` where
     /// nothing does, or where a violation is reported.
     fn value(
@@ -92,7 +106,7 @@ impl Checking<'_> {
                 Some((Template::Value(Value::Null), Label::default()))
             }
             Expression::Literal(value) => {
-                let label = self.literal.clone();
+                let label = self.literal_label(value, from);
                 // The policy listed the values of an enum, so choosing among them steers nothing that it did not name.
                 let chooser = if schema.options.is_some() { Label::of(Origin::Policy) } else { label.clone() };
                 self.admitted(site, &chooser.origin, from, at);
@@ -108,7 +122,7 @@ impl Checking<'_> {
                 if length > self.bytes_left {
                     self.bytes_left = 0;
                     if !self.incomplete {
-                        self.violations.push(too_many_bytes(site.name, at));
+                        self.violations.push(Violation { unseen: true, ..too_many_bytes(site.name, at) });
                     }
                     self.incomplete = true;
                     return None;

@@ -135,7 +135,7 @@ pub(crate) fn undescribed(violations: Vec<Violation>, at: &str) -> Option<Violat
     let first = violations.into_iter().next()?;
     let is_whole = first.at == at && first.message.find('`').is_none() && !first.message.contains('\'');
     let message = if is_whole { first.message.clone() } else { "a part of the value does not fit".to_owned() };
-    Some(Violation { at: at.to_owned(), message, ..first })
+    Some(Violation { at: at.to_owned(), message, unseen: true, ..first })
 }
 
 /// The violation of a value that is longer than an argument may be.

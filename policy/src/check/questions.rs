@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Checking, Template, ValidatedStep};
+use super::{Asked, Checking, Template, ValidatedStep};
 use crate::approval::{Question, subject};
 use crate::plan::Reference;
 
@@ -25,7 +25,7 @@ impl Checking<'_> {
         let plan = digest(steps, answer);
         let policy = self.policy.identity();
         let mut questions: Vec<Question> = Vec::new();
-        for asked in asked {
+        for mut asked in asked {
             let Some(step) = steps.get(asked.step) else { continue };
             // One answer is for a step, so its questions share what they show; and no more are listed than a person reads.
             let earlier = questions.iter().rev().take_while(|earlier| earlier.step == step.id);
@@ -38,11 +38,12 @@ impl Checking<'_> {
                     let tagged = json!([tagged(step), asked.labels]);
                     let subject = subject(&policy, &self.session.state(), &plan, &step.id, &tagged);
                     let shown = step.arguments.iter().map(|(name, template)| (name.clone(), written(template)));
-                    (subject, Arc::new(shown.collect()), Arc::new(asked.labels))
+                    (subject, Arc::new(shown.collect()), Arc::new(std::mem::take(&mut asked.labels)))
                 }
             };
-            let (step, at, origins, line) = (step.id.clone(), asked.at, asked.origins, asked.line);
-            questions.push(Question { step, at, origins, arguments, labels, line, subject });
+            let (capability, step) = (step.capability.clone(), step.id.clone());
+            let Asked { at, origins, line, .. } = asked;
+            questions.push(Question { step, capability, at, origins, arguments, labels, line, subject });
         }
         let answered = |question: &Question| {
             let answers = self.session.approvals.iter();

@@ -12,13 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::capability::{Capability, Input};
+use crate::capability::{Capability, Input, Planner};
 use crate::document::{Access, Folder};
 use crate::endorsement::Endorsement;
 use crate::grant::{FolderGrant, Grant, HostGrant, Target};
 use crate::json::with_key;
 use crate::label::{BUILT_IN_ORIGINS, Label, Origin};
-use crate::limits::{LIMITS, LimitRow, Limits, Quantity};
+use crate::limits::{LIMITS, LimitRow, Limits, PLANNER_LIMITS, Quantity};
 use crate::name::Name;
 use crate::never::{Never, NeverTarget};
 use crate::policy::{Ordered, Policy, Test};
@@ -107,6 +107,7 @@ impl Policy {
         let mut planner = all.part("planner".to_owned(), None);
         planner.more("shows", &before.planner.shows, &after.planner.shows);
         planner.more("accepts", &before.planner.accepts, &after.planner.accepts);
+        planner.planner_limits(&before.planner, &after.planner);
         all.part("prove".to_owned(), None).rules("", &before.proofs(after), &after.proofs(before));
         for (_, b, a) in each(&tests(before), &tests(after)) {
             let mut subject = all.part("test".to_owned(), a.or(b).map(|(_, line)| *line));
@@ -282,6 +283,14 @@ impl Subject<'_> {
         for row in rows {
             let (b, a) = (before.get(row.name), after.get(row.name));
             let shown = |value: Option<u64>| value.map(|value| Quantity(row.unit, value).to_string());
+            self.note(row.name, higher(b, a), shown(b), shown(a));
+        }
+    }
+
+    fn planner_limits(&mut self, before: &Planner, after: &Planner) {
+        let limits = |planner: &Planner| [planner.rounds, planner.corrections, planner.tokens, planner.time];
+        for ((row, b), a) in PLANNER_LIMITS.iter().zip(limits(before)).zip(limits(after)) {
+            let shown = |value| Some(Quantity(row.unit, value).to_string());
             self.note(row.name, higher(b, a), shown(b), shown(a));
         }
     }

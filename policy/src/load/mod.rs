@@ -21,7 +21,7 @@ use crate::fault::{LoadError, line_of};
 use crate::flow::{Flows, NAMES_MAX, Parts};
 use crate::grant::Grant;
 use crate::label::{BUILT_IN_ORIGINS, listed};
-use crate::limits::{LIMITS, LimitRow, Limits, Scope};
+use crate::limits::{LIMITS, LimitRow, Limits, PLANNER_LIMITS, Scope};
 use crate::name::Name;
 use crate::policy::Policy;
 use crate::schema::Schema;
@@ -275,7 +275,19 @@ impl<'d> Loading<'d> {
         let planner = &self.document.root.planner;
         let capabilities = &self.document.root.capability;
         let shows = self.known(&planner.shows, |name| has(capabilities, name), "capability");
-        Planner { shows, accepts: self.secrecy(&planner.accepts) }
+        let written = [&planner.rounds, &planner.corrections, &planner.tokens, &planner.time];
+        let mut limits = PLANNER_LIMITS.map(|row| row.default);
+        for ((limit, row), written) in limits.iter_mut().zip(&PLANNER_LIMITS).zip(written) {
+            let Some(written) = written else { continue };
+            // A planner that may not mend a plan is a policy's choice.
+            let none = row.name == "corrections" && written.get_ref().as_integer() == Some(0);
+            match if none { Ok(0) } else { row.parse(written.get_ref()) } {
+                Ok(value) => *limit = value,
+                Err(why) => self.error("policy.limit", written.span(), format!("the planner's `{}`: {why}", row.name)),
+            }
+        }
+        let [rounds, corrections, tokens, time] = limits;
+        Planner { shows, accepts: self.secrecy(&planner.accepts), rounds, corrections, tokens, time }
     }
 }
 

@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Capability, Endorse, Filled, Grant, Kind, Label, Node, Policy, Session, Set, Shape, Step, Value};
+use crate::model::{
+    Capability, Endorse, Filled, Grant, Kind, Label, Node, Policy, Session, Set, Shape, Step, Typed, Value,
+};
 
 /// What can be switched off, to see whether the comparison notices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rule {
     /// Rule 2: of an `enum`, a literal counts as the policy's.
     Enum,
+    /// Rule 2: a literal that the user typed counts as the task's, where that is admitted.
+    Task,
     /// Rule 2: a length and keys that nothing fixes are the planner's.
     Length,
     /// Rule 2: a literal has the context's origins.
@@ -41,8 +45,9 @@ pub(crate) enum Rule {
 }
 
 impl Rule {
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Enum,
+        Self::Task,
         Self::Length,
         Self::ContextOrigin,
         Self::Place,
@@ -91,6 +96,7 @@ impl Answer {
 pub(crate) struct State {
     context: Label,
     files: Vec<usize>,
+    typed: Typed,
     steps: Vec<Happened>,
 }
 
@@ -156,13 +162,14 @@ fn accepted(sink: &Grant) -> Set {
     if sink.kind == Kind::Write { sink.accepts | sink.label().secrecy } else { sink.accepts }
 }
 
-/// Whether a part of an output of the one shape is a value, or a part of one, of the other.
+/// Whether a part of an output of the one shape is a value, or a part of one, of the other. Of an object the policy lists the
+/// parts, each with whom it admits, so they are looked at by themselves.
 fn can_fit(output: Shape, node: Shape) -> bool {
     use Shape::{Json, List, Number, Object, Record, Rows, Text};
     match (output, node) {
         (Json, _) | (_, Json) => true,
-        (Text | List, node) => matches!(node, Text | List | Record | Object),
-        (Number, node) => matches!(node, Number | Record | Object),
+        (Text | List, node) => matches!(node, Text | List | Record),
+        (Number, node) => matches!(node, Number | Record),
         (Record | Rows, node) => matches!(node, Text | Number | List | Record | Object),
         (Object, _) => false,
     }
@@ -182,6 +189,12 @@ impl Admitted {
     /// The nearest `from` counts, with the `ask` beside it.
     fn nearest(self, node: &Node) -> Self {
         node.from.map_or(self, |from| Self { from, ask: node.ask })
+    }
+
+    /// Rule 2: whether the task's word counts as that, and not as the planner's: it is admitted; or it is once somebody was
+    /// asked, and the planner's is not without that either.
+    fn prefers_task(self, planner: Set) -> bool {
+        Set::TASK.within(self.from) || Set::TASK.within(self.ask) && !planner.within(self.from)
     }
 
     /// By `node`, and by every part of it.
@@ -341,7 +354,8 @@ impl<'p> Evaluator<'p> {
 
     /// What has happened in a session.
     pub(crate) fn state(&self, session: &Session) -> State {
-        let mut state = State { context: session.context, files: session.files.clone(), steps: Vec::new() };
+        let (context, files, typed) = (session.context, session.files.clone(), session.typed);
+        let mut state = State { context, files, typed, steps: Vec::new() };
         for past in &session.past {
             for step in past.started() {
                 let (happened, _) = self.step(&state, step, 0);
@@ -425,8 +439,13 @@ impl<'p> Evaluator<'p> {
                 let label = self.input(state, *id);
                 (label, label.origin, vec![admitted])
             }
-            (Filled::Enum, Some(Value::Literal)) if self.on(Rule::Enum) => (literal, Set::POLICY, vec![admitted]),
-            (_, Some(Value::Literal)) => (literal, literal.origin, vec![admitted]),
+            (filled, Some(Value::Literal)) => {
+                if state.typed.is(node) && self.on(Rule::Task) && admitted.prefers_task(literal.origin) {
+                    literal = Label { secrecy: Set::EMPTY, origin: Set::TASK };
+                }
+                let listed = filled == Filled::Enum && self.on(Rule::Enum);
+                (literal, if listed { Set::POLICY } else { literal.origin }, vec![admitted])
+            }
             (_, Some(Value::Step(id, part))) => {
                 let label = self.reference(state, *id, part, literal);
                 (label, label.origin, admitted.throughout(node))

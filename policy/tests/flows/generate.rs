@@ -1,7 +1,7 @@
 //! Random cases: small policies, and plans that are mostly close to what they allow.
 
 use crate::model::{
-    Capability, Endorse, Filled, Grant, Input, Kind, Label, Node, Past, Policy, Session, Set, Shape, Step, Value,
+    Capability, Endorse, Filled, Grant, Input, Kind, Label, Node, Past, Policy, Session, Set, Shape, Step, Typed, Value,
 };
 
 /// A generator of cases, the same for the same seed: SplitMix64.
@@ -194,11 +194,12 @@ impl Random {
 
     fn node(&mut self, shape: Shape, origins: Set) -> Node {
         let default = Set::POLICY | Set::USER;
-        let admitted = Set::PLANNER | Set::FILE | origins;
-        let from = match self.weighted(&[35, 25, 40]) {
+        let admitted = Set::PLANNER | Set::FILE | Set::TASK | origins;
+        let from = match self.weighted(&[32, 22, 36, 10]) {
             _ if shape == Shape::Number && self.chance(40) => None,
             0 => None,
             1 => Some(default | Set::PLANNER),
+            3 => Some(default | Set::TASK),
             _ => Some(default | self.subset(admitted, 50)),
         };
         let percent = if from.is_some() { 30 } else { 15 };
@@ -214,7 +215,8 @@ impl Random {
         let origins = policy.grants.iter().fold(own, |all, grant| all | grant.label().origin);
         let percent = if self.chance(15) { 50 } else { 0 };
         let context = Label { secrecy: self.subset(policy.accepts, percent), origin: self.subset(origins, percent) };
-        Session { files, context, past: Vec::new() }
+        let typed = Typed { text: self.chance(70), number: self.chance(70) };
+        Session { files, typed, context, past: Vec::new() }
     }
 
     pub(crate) fn plan<'s>(&mut self, policy: &Policy, session: &'s Session) -> Vec<Step> {
@@ -259,7 +261,7 @@ impl Random {
         let mut candidates = Vec::new();
         let mut add = |value, likely, weight| candidates.push(Candidate { value, likely, weight });
         if matches!(node.shape, Shape::Text | Shape::Number | Shape::Json) {
-            add(Value::Literal, author.within(from), 1);
+            add(Value::Literal, author.within(from) || Set::TASK.within(from), 1);
         }
         if matches!(node.shape, Shape::List | Shape::Record | Shape::Object | Shape::Json) {
             let fixed = matches!(node.shape, Shape::Record | Shape::Object) || node.length;

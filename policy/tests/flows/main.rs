@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use claw_policy::{Execution, Limits, Session, ValidatedPlan};
+use claw_policy::{Execution, Limits, Session, TaskText, ValidatedPlan};
 
 use crate::evaluate::{Answer, Evaluator, Rule};
 use crate::generate::Random;
@@ -57,6 +57,7 @@ fn load(policy: &Policy) -> Result<Option<Arc<claw_policy::Policy>>, String> {
 
 fn open(loaded: &claw_policy::Policy, policy: &Policy, session: &model::Session) -> Result<Session, String> {
     let opened = Session::open(loaded, policy.given(session)).map_err(|violations| format!("{violations:#?}"))?;
+    let opened = opened.with_task(TaskText::read(&session.typed.task()).map_err(|refusal| refusal.to_string())?);
     let is_new = session.context == Label::default();
     Ok(if is_new {
         opened
@@ -222,7 +223,7 @@ impl Counts {
             *self.alone.entry(*rule).or_default() += 1;
         }
         // These refuse nothing by themselves: they alone decide where the plan's verdict is another without them.
-        for rule in [Rule::Place, Rule::Enum, Rule::Endorsement] {
+        for rule in [Rule::Place, Rule::Enum, Rule::Endorsement, Rule::Task] {
             if answer.is_refused() == (rule == Rule::Place) {
                 let without = evaluator.without(Some(rule));
                 let (other, _) = without.answer(&without.state(session), plan);
@@ -255,6 +256,7 @@ fn a_hundred_thousand_random_cases_agree() {
         Rule::Place,
         Rule::Enum,
         Rule::Endorsement,
+        Rule::Task,
         Rule::Before,
         Rule::After,
         Rule::Strict,

@@ -237,9 +237,31 @@ pub(crate) enum Filled {
 pub(crate) struct Session {
     /// The inputs that are bound from a file.
     pub(crate) files: Vec<usize>,
+    /// Which of the literals the user typed into the task: the text, the number.
+    pub(crate) typed: Typed,
     /// What a planner that remembers has seen.
     pub(crate) context: Label,
     pub(crate) past: Vec<Past>,
+}
+
+/// What a user typed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Typed {
+    pub(crate) text: bool,
+    pub(crate) number: bool,
+}
+
+impl Typed {
+    /// Whether it is what a literal at `node` says.
+    pub(crate) fn is(self, node: &Node) -> bool {
+        if node.shape == Shape::Number { self.number } else { self.text }
+    }
+
+    /// The task. Plain words, and what is inside of a literal, count for nothing.
+    pub(crate) fn task(self) -> String {
+        let (text, number) = (if self.text { "\"x\"" } else { "x 'x y'" }, if self.number { "3" } else { "\"3\"" });
+        format!("do {text} to {number}")
+    }
 }
 
 /// A plan that has run.
@@ -538,7 +560,7 @@ impl fmt::Display for Case {
         writeln!(f, "{}overlaps: {:?}\n", policy.toml(), policy.overlaps)?;
         let Label { secrecy, origin } = session.context;
         writeln!(f, "context: secrecy {:?}, origin {:?}", secrecy.names(), origin.names())?;
-        writeln!(f, "inputs from files: {:?}", session.files)?;
+        writeln!(f, "inputs from files: {:?}, task: {}", session.files, session.typed.task())?;
         for Past { plan, failed, disclosed } in &session.past {
             writeln!(f, "ran: {}\n  failed: {failed:?}, disclosed: {disclosed:?}", policy.plan_json(plan))?;
         }

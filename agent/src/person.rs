@@ -1,0 +1,47 @@
+//! Whom a plan is shown to that no rule refuses and that a person has to be asked about.
+
+use claw_audit::ApprovedBy;
+use claw_policy::Question;
+use claw_runtime::{ExecuteError, PlanOutcome, Progress, Run};
+
+/// Somebody who can say yes.
+pub trait Person {
+    /// Shows what a plan wants to do, all of it, and says how it was allowed; none is no.
+    fn allows(&mut self, questions: &[Question]) -> Option<ApprovedBy>;
+}
+
+/// Nobody. What needs an approval is refused.
+#[derive(Clone, Copy, Debug)]
+pub struct Nobody;
+
+impl Person for Nobody {
+    fn allows(&mut self, _: &[Question]) -> Option<ApprovedBy> {
+        None
+    }
+}
+
+/// Takes a plan's text through the door, and runs what passes; where a person has to be asked and says yes, it goes through
+/// the door again with that on record.
+///
+/// # Errors
+/// When the record cannot be written.
+pub fn submit(
+    run: &mut Run,
+    text: &[u8],
+    person: &mut dyn Person,
+    watch: &mut dyn FnMut(Progress<'_>),
+) -> Result<PlanOutcome, ExecuteError> {
+    let outcome = run.submit(text, watch)?;
+    if outcome.questions.is_empty() {
+        return Ok(outcome);
+    }
+    let Some(by) = person.allows(&outcome.questions) else { return Ok(outcome) };
+    let mut last = None;
+    for question in &outcome.questions {
+        // One answer is for a step, whatever is asked of it.
+        if last.replace(&question.step) != Some(&question.step) {
+            run.approve(question, by)?;
+        }
+    }
+    run.submit(text, watch)
+}

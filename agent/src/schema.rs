@@ -1,0 +1,110 @@
+//! The JSON schema of a reply, made from a policy: for services that hold a model to one. Who may choose what is not in it.
+
+use claw_policy::types::{Field, Type};
+use claw_policy::{Capability, Policy, Schema};
+use serde_json::{Map, Value, json};
+
+/// The schema of a plan under this policy, or of an answer in words, which has no steps: one object, since there are services
+/// that take no choice at the top.
+pub(crate) fn of_replies(policy: &Policy) -> Value {
+    let steps: Vec<Value> = policy.capabilities.iter().map(|(name, one)| step(name.as_str(), one)).collect();
+    let step = if steps.is_empty() { Value::Bool(false) } else { json!({ "anyOf": steps }) };
+    let id = json!({ "type": "string" });
+    let whole = object([("$step", id.clone())], &["$step"]);
+    let part = object([("$step", id.clone()), ("at", json!({ "type": "string" }))], &["$step", "at"]);
+    let inputs: Vec<&str> = policy.inputs.keys().map(|name| name.as_str()).collect();
+    let fields = [
+        ("claw", json!({ "const": 1 })),
+        ("steps", json!({ "type": "array", "items": step })),
+        ("answer", json!({ "anyOf": [{ "type": "string" }, refers("step")] })),
+    ];
+    let mut schema = object(fields, &["claw", "steps"]);
+    if let Some(schema) = schema.as_object_mut() {
+        let input = object([("$input", json!({ "enum": inputs }))], &["$input"]);
+        schema.insert("$defs".to_owned(), json!({ "step": { "anyOf": [whole, part] }, "input": input }));
+    }
+    schema
+}
+
+fn step(name: &str, capability: &Capability) -> Value {
+    let given = capability.arguments.iter().filter(|(_, argument)| !is_fixed(&argument.schema));
+    let (mut properties, mut required) = (Map::new(), Vec::new());
+    for (name, argument) in given {
+        properties.insert(name.clone(), value(&argument.ty, &argument.schema));
+        if !argument.ty.is_optional() {
+            required.push(name.as_str());
+        }
+    }
+    let arguments =
+        json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false });
+    let fields =
+        [("id", json!({ "type": "string" })), ("capability", json!({ "const": name })), ("arguments", arguments)];
+    object(fields, &["id", "capability", "arguments"])
+}
+
+/// Whether the host puts the value in.
+fn is_fixed(schema: &Schema) -> bool {
+    schema.constant.is_some() || schema.input.is_some()
+}
+
+/// What may stand in a value's place: itself, or a reference.
+fn value(ty: &Type, schema: &Schema) -> Value {
+    if let Some(constant) = &schema.constant {
+        return json!({ "const": constant });
+    }
+    let (step, input) = (refers("step"), refers("input"));
+    match literal(ty.some(), schema) {
+        Some(literal) => json!({ "anyOf": [literal, step, input] }),
+        None => Value::Object(Map::new()),
+    }
+}
+
+/// A value that a plan writes; none where it can be any JSON.
+fn literal(ty: &Type, schema: &Schema) -> Option<Value> {
+    if let Some(options) = &schema.options {
+        return Some(json!({ "enum": options }));
+    }
+    let open = Schema::default();
+    Some(match ty {
+        Type::Bool => json!({ "type": "boolean" }),
+        Type::Signed(64) | Type::Unsigned(64) => json!({ "type": ["integer", "string"] }),
+        Type::Signed(_) | Type::Unsigned(_) => json!({ "type": "integer" }),
+        Type::Float(_) => json!({ "type": "number" }),
+        Type::Char | Type::String | Type::Bytes => json!({ "type": "string" }),
+        Type::Enum(names) => json!({ "enum": names }),
+        Type::Flags(names) => json!({ "type": "array", "items": { "enum": names } }),
+        Type::List(item) => {
+            json!({ "type": "array", "items": value(item, schema.items.as_deref().unwrap_or(&open)) })
+        }
+        Type::Record(fields) => record(fields, schema),
+        Type::Tuple(_) => json!({ "type": "array" }),
+        Type::Variant(_) | Type::Result(..) => json!({ "type": "object" }),
+        Type::Option(some) => return literal(some, schema),
+        Type::Json => return None,
+    })
+}
+
+fn record(fields: &[Field], schema: &Schema) -> Value {
+    let open = Schema::default();
+    let (mut properties, mut required) = (Map::new(), Vec::new());
+    for field in fields {
+        let said = schema.properties.get(&field.name).unwrap_or(&open);
+        if is_fixed(said) {
+            continue;
+        }
+        properties.insert(field.name.clone(), value(&field.ty, said));
+        if !field.ty.is_optional() {
+            required.push(field.name.as_str());
+        }
+    }
+    json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
+}
+
+fn refers(what: &str) -> Value {
+    json!({ "$ref": format!("#/$defs/{what}") })
+}
+
+fn object<const N: usize>(properties: [(&str, Value); N], required: &[&str]) -> Value {
+    let properties: Map<String, Value> = properties.into_iter().map(|(name, one)| (name.to_owned(), one)).collect();
+    json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
+}

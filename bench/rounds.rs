@@ -1,0 +1,86 @@
+//! A round of the loop with a planner that takes no time: what the loop costs beside checking and running.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use claw_agent::planner::{Bounds, Planner, PlannerError, Progress, Prompt, Reply, Tokens};
+use claw_agent::{Nobody, With, converse};
+use claw_audit::{Machine, Record};
+use claw_policy::{Session, TaskText};
+use claw_runtime::{Allocation, Run, Runtime};
+
+use crate::floors;
+use crate::place::{self, Place};
+
+/// Plans of a session: as many as a policy can allow.
+const ROUNDS: usize = 100;
+
+/// Says a plan of one step each time.
+struct Repeating {
+    rounds: usize,
+    prompt: usize,
+}
+
+impl Planner for Repeating {
+    fn name(&self) -> &str {
+        "bench"
+    }
+
+    fn remembers(&self) -> bool {
+        false
+    }
+
+    fn ask(
+        &mut self,
+        prompt: Prompt<'_>,
+        _: Bounds<'_>,
+        _: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Reply, PlannerError> {
+        self.rounds += 1;
+        self.prompt = prompt.system.len();
+        let text = plan(&format!("r{}", self.rounds));
+        Ok(Reply { text, cut: false, tokens: Tokens { prompt: Some(1), reply: Some(1) } })
+    }
+}
+
+fn plan(id: &str) -> String {
+    format!(r#"{{"claw":1,"steps":[{{"id":"{id}","capability":"nothing","arguments":{{}}}}]}}"#)
+}
+
+pub(crate) fn rounds(place: &Place) {
+    let machine = || Machine::open(&place.folder().join("state")).unwrap();
+    let open = || {
+        let (policy, document, components, folders) = place.load();
+        let record = Record::create(machine(), &place.folder().join("runs"), &place::unique(), policy.limits.log, 0);
+        let runtime = Runtime::new(place::program(), Allocation::Pooled, components, folders, [7; 32]);
+        let session = Session::open(&policy, Default::default()).unwrap().with_task(TaskText::read("Do it").unwrap());
+        let catalogue = Default::default();
+        Run::open(Arc::clone(&policy), &document, catalogue, session, runtime, record.unwrap(), "bench").unwrap()
+    };
+    let mut run = open();
+    run.submit(plan("warm").as_bytes(), &mut |_| {}).unwrap();
+    let began = Instant::now();
+    for n in 0..ROUNDS {
+        run.submit(plan(&format!("r{n}")).as_bytes(), &mut |_| {}).unwrap();
+    }
+    let alone = began.elapsed() / ROUNDS as u32;
+    let mut run = open();
+    run.submit(plan("warm").as_bytes(), &mut |_| {}).unwrap();
+    let mut planner = Repeating { rounds: 0, prompt: 0 };
+    let began = Instant::now();
+    let with = With { planner: &mut planner, person: &mut Nobody, keep: &mut |_| Ok(()), watch: &mut |_| {} };
+    converse(&mut run, with).unwrap();
+    let whole = began.elapsed() / ROUNDS as u32;
+    assert_eq!(planner.rounds, ROUNDS);
+    let micros = |time: Duration| time.as_secs_f64() * 1e6;
+    let (sync, own) = (floors::sync(place, ROUNDS), whole.saturating_sub(alone));
+    println!(
+        "  a round                 {:>7.1}   of which check and run {:.1}, the loop's own {:.1}: fsync of the prompt {:.1}, all else {:.1}",
+        micros(whole),
+        micros(alone),
+        micros(own),
+        micros(sync),
+        micros(own.saturating_sub(sync)),
+    );
+    println!("  the prompt for {} capabilities has {} bytes", 3, planner.prompt);
+}

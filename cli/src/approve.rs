@@ -1,0 +1,171 @@
+//! A person is asked about what a plan wants to do: at a terminal, or in a file that was prepared.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use claw_agent::{Nobody, Person};
+use claw_audit::ApprovedBy;
+use claw_policy::printable::printable;
+use claw_policy::{Grant, Label, Name, Policy, Question, Target};
+use serde_json::Value;
+
+use crate::ambient;
+use crate::error::Error;
+use crate::report::names;
+
+/// The most characters of a value that are shown of its beginning, and of its end.
+const SHOWN: (usize, usize) = (400, 100);
+/// The most bytes of a file of approvals.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Whoever can say yes here: a file that was prepared, else who is at the terminal, else nobody.
+pub(crate) fn person<'p>(policy: &'p Policy, prepared: Option<&Path>) -> Result<Box<dyn Person + 'p>, Error> {
+    Ok(match prepared {
+        Some(file) => Box::new(Prepared(read(file)?)),
+        None if ambient::can_ask() => Box::new(Terminal { policy }),
+        None => Box::new(Nobody),
+    })
+}
+
+/// The subjects that a file says yes to. A plan that was changed, or that another policy or other inputs make another one, has
+/// other subjects.
+struct Prepared(BTreeSet<String>);
+
+impl Person for Prepared {
+    fn allows(&mut self, questions: &[Question]) -> Option<ApprovedBy> {
+        questions.iter().all(|question| self.0.contains(&question.subject())).then_some(ApprovedBy::File)
+    }
+}
+
+fn read(file: &Path) -> Result<BTreeSet<String>, Error> {
+    let shown = printable(&file.to_string_lossy());
+    let unusable = |why: String| {
+        Error::policy_file("approval.file", file, format!("the approvals in `{shown}` cannot be used: {why}"))
+            .help("it is what `claw check --json` printed of the plan, in a file of your own")
+    };
+    ambient::only_own(file).map_err(unusable)?;
+    let bytes = ambient::read(file, FILE_BYTES_MAX).map_err(|error| unusable(error.to_string()))?;
+    let document: Value = serde_json::from_slice(&bytes).map_err(|error| unusable(error.to_string()))?;
+    let approvals = document.get("approvals").and_then(Value::as_array);
+    let approvals = approvals.ok_or_else(|| unusable("it has no `approvals`".to_owned()))?;
+    let subjects = approvals.iter().map(|one| one.get("subject").and_then(Value::as_str).map(str::to_owned));
+    subjects.collect::<Option<_>>().ok_or_else(|| unusable("one of them has no `subject`".to_owned()))
+}
+
+/// Who is at the terminal.
+struct Terminal<'p> {
+    policy: &'p Policy,
+}
+
+impl Person for Terminal<'_> {
+    fn allows(&mut self, questions: &[Question]) -> Option<ApprovedBy> {
+        tell!("\nNo rule refuses this plan, and the policy wants a person to say yes to it:");
+        let mut last = None;
+        for question in questions {
+            // Once a step, with all that is asked of it.
+            if last.replace(&question.step) != Some(&question.step) {
+                let of_step = questions.iter().filter(|other| other.step == question.step);
+                lines(self.policy, question, of_step).iter().for_each(|line| tell!("{line}"));
+            }
+        }
+        tell!("Type yes and Enter to run the plan. Anything else refuses it.");
+        let answer = ambient::read_line().unwrap_or_default();
+        (answer.trim_end_matches(['\n', '\r']) == "yes").then_some(ApprovedBy::Terminal)
+    }
+}
+
+/// What is asked of one step. Everything in it that is not claw's is quoted, on one line, in characters that stay in it.
+fn lines<'q>(policy: &Policy, question: &Question, asked: impl Iterator<Item = &'q Question>) -> Vec<String> {
+    let capability = policy.capabilities.get(question.capability.as_str());
+    let mut lines = vec![format!("\n  The step {} calls {}.", question.step, question.capability)];
+    for (name, value) in question.arguments.iter() {
+        let label = question.labels.get(name).cloned().unwrap_or_default();
+        lines.push(format!("    {} = {}", printable(name), shown(value)));
+        if let Some(plain) = look_alike(value) {
+            lines.push(format!("      it has other letters than a to z; spelled out: {plain}"));
+        }
+        if let Some(step) = unknown(value) {
+            lines.push(format!("      what {step} gives is not known yet: you say yes to whatever it is"));
+        }
+        lines.push(format!("      {}", in_words(&label)));
+    }
+    for grant in capability.iter().flat_map(|capability| &capability.grants) {
+        lines
+            .extend(policy.grants.get(grant).and_then(|found| touched(grant, found)).map(|line| format!("    {line}")));
+    }
+    for question in asked {
+        let why = match question.origins.is_empty() {
+            true => "the policy asks before each call of it".to_owned(),
+            false => format!("{} is chosen by {}", printable(&question.at), names(&question.origins)),
+        };
+        lines.push(format!("    Asked, since {why} (line {} of the policy).", question.line));
+    }
+    lines
+}
+
+/// What a step can change or send to, in words.
+fn touched(name: &Name, grant: &Grant) -> Option<String> {
+    if !grant.is_sink() {
+        return None;
+    }
+    Some(match &grant.target {
+        Target::Folder(_) => format!("It can write into the folder {name}."),
+        Target::Hosts(_) => format!("It can send to {name}."),
+    })
+}
+
+fn in_words(label: &Label) -> String {
+    let chosen = match label.origin.is_empty() {
+        true => "chosen by nobody".to_owned(),
+        false => {
+            let who = label.origin.iter().map(|origin| match origin.as_str() {
+                "planner" => "the planner",
+                "user" => "you",
+                "task" => "you, in the task",
+                "file" => "a file of yours",
+                "policy" => "the policy",
+                other => other,
+            });
+            format!("chosen by {}", who.collect::<Vec<_>>().join(", "))
+        }
+    };
+    let secret =
+        if label.secrecy.is_empty() { String::new() } else { format!("; secret of {}", names(&label.secrecy)) };
+    format!("{chosen}{secret}")
+}
+
+/// A value as JSON on one line; of a long one the beginning and the end, and how long it is.
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    let count = text.chars().count();
+    if count <= SHOWN.0 + SHOWN.1 {
+        return printable(&text);
+    }
+    let (head, tail) = (text.chars().take(SHOWN.0), text.chars().skip(count - SHOWN.1));
+    let (head, tail) = (head.collect::<String>(), tail.collect::<String>());
+    format!("{} [… of {count} characters, the last are:] {}", printable(&head), printable(&tail))
+}
+
+/// A value with each letter beyond ASCII as its number, where it has any: `а` is not `a`.
+fn look_alike(value: &Value) -> Option<String> {
+    let text = value.to_string();
+    if text.is_ascii() {
+        return None;
+    }
+    let plain = text.chars().take(SHOWN.0).flat_map(|c| {
+        if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() }.chars().collect::<Vec<_>>()
+    });
+    Some(printable(&plain.collect::<String>()))
+}
+
+/// The step whose output a value has in it, which has not run.
+fn unknown(value: &Value) -> Option<String> {
+    match value {
+        Value::Array(items) => items.iter().find_map(unknown),
+        Value::Object(object) => match object.get("$step").and_then(Value::as_str) {
+            Some(step) => Some(printable(step)),
+            None => object.values().find_map(unknown),
+        },
+        _ => None,
+    }
+}
