@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::disk::{Disk, make_folders, put_synced};
 use crate::error::RecordError;
-use crate::event::Stored;
+use crate::stored::Stored;
 
 /// The most bytes of a value that stand in the log itself.
 const INLINE_BYTES_MAX: usize = 64 << 10;

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use claw_policy::recorded::from_record;
 use claw_policy::types::EXACT_INTEGER_MAX;
 use claw_policy::{Catalogue, Label, Narrowing};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::canonical;
-use crate::said::{Approval, Disclosed, Ended, NoReply, Prompt, Reply};
+use crate::said::{Approval, Disclosed, Ended, NoReply, Prompt, Reply, Said};
+use crate::stored::Stored;
 
 /// Something that was decided or that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -174,6 +174,17 @@ impl Event {
     }
 }
 
+impl From<Said> for Event {
+    fn from(said: Said) -> Self {
+        match said {
+            Said::Prompt(prompt) => Self::Prompt(prompt),
+            Said::Reply(reply) => Self::Reply(reply),
+            Said::NoReply(none) => Self::NoReply(none),
+            Said::Ended(ended) => Self::Ended(ended),
+        }
+    }
+}
+
 /// The digests of the blobs that an event refers to.
 pub(crate) fn digests(event: &Event) -> impl Iterator<Item = &str> {
     let (mut stored, mut plain): (Vec<&Stored>, Option<&str>) = (Vec::new(), None);
@@ -212,23 +223,6 @@ fn bound_counts(value: &mut Value) {
         Value::Object(fields) => fields.values_mut().for_each(bound_counts),
         _ => {}
     }
-}
-
-/// A value in the log, or the digest of one beside it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Stored {
-    /// The value itself.
-    Inline(#[serde(deserialize_with = "as_it_was")] Value),
-    /// `sha256:` and the digest of its JSON, which is a file in `blobs/sha256`.
-    Blob(String),
-}
-
-/// Reads a value back as the one that was put there, though canonical JSON writes it in another way.
-fn as_it_was<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
-    let mut value = Value::deserialize(deserializer)?;
-    from_record(&mut value);
-    Ok(value)
 }
 
 /// An input that is bound.

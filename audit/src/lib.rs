@@ -29,6 +29,7 @@ mod record;
 mod recover;
 mod said;
 pub mod secret;
+mod stored;
 mod trial;
 mod verify;
 mod what_if;
@@ -37,7 +38,7 @@ pub use blobs::{blob, stored, stored_value};
 pub use decided::{Decided, StepWhatIf, WhatIf};
 pub use error::RecordError;
 pub use event::{
-    Call, Event, Exchange, FailureReason, Halt, Host, Input, Status, StepLabel, Stored, Usage, Verdict, Violation,
+    Call, Event, Exchange, FailureReason, Halt, Host, Input, Status, StepLabel, Usage, Verdict, Violation,
 };
 pub use fault::Fault;
 pub use list::{Filter, Summary, is_record, list};
@@ -49,5 +50,6 @@ pub use recheck::{recheck, verdict_of};
 pub use record::Record;
 pub use recover::{CutOff, recover};
 pub use said::{Approval, ApprovedBy, Disclosed, Ended, NoReply, Prompt, Reply, Said, Told, Why};
+pub use stored::Stored;
 pub use verify::{Verified, VerifiedMachine, verify, verify_machine};
 pub use what_if::{Other, what_if};

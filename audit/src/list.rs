@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::event::{Event, Status, Stored};
+use crate::event::{Event, Status};
 use crate::lines::Lines;
 use crate::log::LOG;
+use crate::stored::Stored;
 
 /// The most bytes of an opening line that are read. It holds a policy of up to 64 KiB and its catalogue.
 const OPEN_LINE_BYTES_MAX: u64 = 16 << 20;

@@ -9,10 +9,11 @@ use claw_policy::Label;
 use serde_json::Value;
 
 use crate::blobs::stored_value;
-use crate::event::{Event, Halt, StepLabel, Stored, Usage, Verdict, Violation};
+use crate::event::{Event, Halt, StepLabel, Usage, Verdict, Violation};
 use crate::fault::{Fault, fault};
 use crate::log::LOG;
 use crate::said::{Approval, Disclosed};
+use crate::stored::Stored;
 
 /// A plan as it was received, and what came of it. Lines are those of the log, from 1.
 #[derive(Debug)]

@@ -10,8 +10,9 @@ use claw_policy::{
 };
 
 use crate::blobs::blob;
-use crate::event::{Event, Input, Stored};
+use crate::event::{Event, Input};
 use crate::plans::text;
+use crate::stored::Stored;
 
 /// The most policies that are kept. A machine has a handful; a stranger's records may each have another.
 const KEPT_MAX: usize = 64;

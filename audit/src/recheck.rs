@@ -14,12 +14,13 @@ use serde_json::Value;
 
 use crate::blobs::stored_value;
 use crate::canonical;
-use crate::event::{Event, Halt, StepLabel, Stored, Verdict, Violation};
+use crate::event::{Event, Halt, StepLabel, Verdict, Violation};
 use crate::fault::{Fault, fault};
 use crate::log::LOG;
 use crate::plans::{End, RecordedPlan, RecordedStep, RecordedVerdict, plans};
 use crate::policies::Policies;
 use crate::said::{Disclosed, Told};
+use crate::stored::Stored;
 
 /// The most characters of one side that a difference shows.
 const SHOWN_MAX: usize = 300;

@@ -9,9 +9,10 @@ use crate::blobs::Blobs;
 use crate::checkpoint::{Checkpoint, run_origin};
 use crate::disk::{make_folders, put_synced};
 use crate::error::RecordError;
-use crate::event::{Event, Status, Stored, digests};
+use crate::event::{Event, Status, digests};
 use crate::log::{CHECKPOINT, Log};
 use crate::machine::{Machine, MachineEvent};
+use crate::stored::Stored;
 
 /// A run's record, open for its run alone.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use claw_policy::Label;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Event, Stored};
+use crate::stored::Stored;
 
 /// A planner is asked for its next reply. What it is given is the system text, each text and reply before, and this text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -184,15 +184,4 @@ pub enum Said {
     NoReply(NoReply),
     /// The session ends.
     Ended(Ended),
-}
-
-impl From<Said> for Event {
-    fn from(said: Said) -> Self {
-        match said {
-            Said::Prompt(prompt) => Self::Prompt(prompt),
-            Said::Reply(reply) => Self::Reply(reply),
-            Said::NoReply(none) => Self::NoReply(none),
-            Said::Ended(ended) => Self::Ended(ended),
-        }
-    }
 }

@@ -46,7 +46,7 @@ pub struct Approval {
 impl Question {
     /// What an answer is bound to: the digest of policy, session, plan, step and arguments.
     pub fn subject(&self) -> String {
-        crate::load::digest_text(&self.subject)
+        crate::digest::digest_text(&self.subject)
     }
 
     /// The answer yes, given at `now`. It covers every question of the same step.

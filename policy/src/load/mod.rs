@@ -11,7 +11,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use crate::capability::{Input, Planner};
@@ -125,7 +124,7 @@ impl<'d> Loading<'d> {
         let (order, tasks) = (self.order(), self.tasks(&inputs));
         let mut policy = Policy {
             name: root.name.get_ref().clone(),
-            digest: digest(self.document.text.as_bytes()),
+            digest: crate::digest(self.document.text.as_bytes()),
             grants,
             capabilities,
             inputs,
@@ -301,16 +300,4 @@ fn positive(number: i64) -> Option<u64> {
 
 fn printed(text: &str) -> String {
     crate::printable::printable(text)
-}
-
-/// `sha256:` and the hexadecimal SHA-256 of `bytes`.
-pub fn digest(bytes: &[u8]) -> String {
-    digest_text(&Sha256::digest(bytes).into())
-}
-
-/// The digest that is the SHA-256 `hash`.
-pub fn digest_text(hash: &[u8; 32]) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-    let digits = hash.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]);
-    "sha256:".chars().chain(digits).collect()
 }
