@@ -118,8 +118,13 @@ impl<'r> Trial<'r> {
                             lost.insert(step.id.clone());
                         }
                     }
-                    // It failed, or never started: the record does not tell what comes after it.
-                    Some((_, End::Failed { .. })) | None => break,
+                    // The record does not tell what would have come after it; what the planner is told of it, it does.
+                    Some((_, End::Failed { usage })) => {
+                        execution.failed(&ready, usage.written, usage.files);
+                        break;
+                    }
+                    // It never started.
+                    None => break,
                 },
             }
         }

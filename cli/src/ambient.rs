@@ -59,10 +59,10 @@ impl Home {
         Ok(self)
     }
 
-    /// The policy that the user names: a file; or, where there is none of that path, a name in the configuration folder.
+    /// The policy that the user names: by a name, which is one of the configuration folder's and never a file of the current
+    /// folder's, or by a path.
     pub(crate) fn policy(&self, named: &Path) -> PathBuf {
-        let name = named.to_str().and_then(|name| Name::new(name).ok()).filter(|_| !named.is_file());
-        match name {
+        match named.to_str().and_then(|name| Name::new(name).ok()) {
             Some(name) => self.config.join("policies").join(format!("{name}.toml")),
             None => named.to_owned(),
         }

@@ -1,11 +1,13 @@
-//! What a planner that may remember has been shown: one context for each policy, which only grows until its user resets it.
+//! What planners that may remember have been shown: one context for each policy, which only grows until its user resets it.
+//!
+//! It is one for all of them: a program is not known by how its path is spelled, nor by what it tells another.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use claw_policy::{Label, Name, digest};
+use claw_policy::{Label, Name, Policy, Session};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -17,7 +19,6 @@ const BYTES_MAX: u64 = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Memory {
     file: PathBuf,
-    planner: String,
     context: Label,
     /// Held until the session ends: another one would not know what this one shows.
     _lock: File,
@@ -26,7 +27,6 @@ pub(crate) struct Memory {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Kept {
-    planner: String,
     context: Label,
 }
 
@@ -36,27 +36,28 @@ fn folder(state: &Path) -> PathBuf {
 }
 
 impl Memory {
-    /// Opens what the planner `planner` has been shown under the policy `policy`.
-    pub(crate) fn open(state: &Path, policy: &Name, planner: &str) -> Result<Self, Error> {
-        let folder = folder(state).join(policy.as_str());
+    /// Opens what planners have been shown under the policy `policy`.
+    pub(crate) fn open(state: &Path, policy: &Name) -> Result<Self, Error> {
+        let folder = folder(state);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-        let name = digest(planner.as_bytes()).replace(':', "-");
-        let lock = private().write(true).create(true).open(folder.join(format!("{name}.lock")))?;
+        File::open(state)?.sync_all()?;
+        let lock = private().write(true).create(true).open(folder.join(format!("{policy}.lock")))?;
         if lock.try_lock().is_err() {
-            return Err(Error::input(
-                "planner.busy",
-                format!("another session of `{planner}` goes on under this policy"),
-            )
-            .help("wait for its end: what it shows the planner counts here too"));
+            let message = "another session with a planner that may remember goes on under this policy";
+            return Err(Error::input("planner.busy", message)
+                .help("wait for its end: what it shows the planner counts here too"));
         }
-        let file = folder.join(format!("{name}.json"));
+        let file = folder.join(format!("{policy}.json"));
         let context = read(&file)?;
-        Ok(Self { file, planner: planner.to_owned(), context, _lock: lock })
+        Ok(Self { file, context, _lock: lock })
     }
 
-    /// What it has been shown.
-    pub(crate) fn context(&self) -> &Label {
-        &self.context
+    /// The session of a planner that may remember: it has been shown what is kept here.
+    pub(crate) fn opens(&self, policy: &Policy, session: Session) -> Result<Session, Error> {
+        session.with_context(policy, &self.context).map_err(|refusal| {
+            let why = refusal.violations().first().map_or_else(String::new, |why| why.message.clone());
+            Error::input("planner.context", why).help("let it forget, and then run `claw planner reset`")
+        })
     }
 
     /// Keeps what it is about to be shown. On disk when this returns.
@@ -66,7 +67,7 @@ impl Memory {
         if grown == self.context {
             return Ok(());
         }
-        let kept = Kept { planner: self.planner.clone(), context: grown.clone() };
+        let kept = Kept { context: grown.clone() };
         let (text, new) = (serde_json::to_vec(&kept)?, self.file.with_extension("new"));
         let mut file = private().write(true).create(true).truncate(true).open(&new)?;
         file.write_all(&text)?;
@@ -82,19 +83,17 @@ impl Memory {
 
 /// Takes away what planners were shown, of one policy or of all; says how many there were.
 pub(crate) fn reset(state: &Path, policy: Option<&Name>) -> Result<usize, Error> {
+    let is_kept = |file: &PathBuf| file.extension().is_some_and(|end| end == "json");
+    let is_of =
+        |file: &PathBuf| policy.is_none_or(|policy| file.file_stem().is_some_and(|name| name == policy.as_str()));
     let mut count = 0;
-    for folder in listed(&folder(state))? {
-        if policy.is_some_and(|policy| !folder.ends_with(policy.as_str())) {
-            continue;
+    for file in listed(&folder(state))?.into_iter().filter(|file| is_kept(file) && is_of(file)) {
+        let lock = private().write(true).create(true).open(file.with_extension("lock"))?;
+        if lock.try_lock().is_err() {
+            return Err(Error::input("planner.busy", "a session with a planner goes on").help("wait for its end"));
         }
-        for file in listed(&folder)?.into_iter().filter(|file| file.extension().is_some_and(|end| end == "json")) {
-            let lock = private().write(true).create(true).open(file.with_extension("lock"))?;
-            if lock.try_lock().is_err() {
-                return Err(Error::input("planner.busy", "a session with a planner goes on").help("wait for its end"));
-            }
-            fs::remove_file(file)?;
-            count += 1;
-        }
+        fs::remove_file(file)?;
+        count += 1;
     }
     Ok(count)
 }
@@ -138,32 +137,31 @@ mod tests {
     fn a_context_only_grows_until_it_is_reset() {
         let state = tempfile::tempdir().unwrap();
         let (policy, other) = (Name::new("notes").unwrap(), Name::new("mail").unwrap());
-        let open = |policy: &Name, planner: &str| Memory::open(state.path(), policy, planner);
-        let mut memory = open(&policy, "command:./a").unwrap();
-        assert_eq!(*memory.context(), Label::default());
+        let open = |policy: &Name| Memory::open(state.path(), policy);
+        let mut memory = open(&policy).unwrap();
+        assert_eq!(memory.context, Label::default());
         memory.keep(&label("notes")).unwrap();
         memory.keep(&label("mail")).unwrap();
-        // Not while another session has it; but another planner, and another policy.
-        assert!(open(&policy, "command:./a").is_err() && reset(state.path(), None).is_err());
-        assert_eq!(*open(&policy, "command:./b").unwrap().context(), Label::default());
-        assert_eq!(*open(&other, "command:./a").unwrap().context(), Label::default());
+        // Not while another session has it; but another policy's.
+        assert!(open(&policy).is_err() && reset(state.path(), None).is_err());
+        assert_eq!(open(&other).unwrap().context, Label::default());
         drop(memory);
         let mut both = label("notes");
         both.join(&label("mail"));
-        assert_eq!(*open(&policy, "command:./a").unwrap().context(), both);
+        assert_eq!(open(&policy).unwrap().context, both);
         assert_eq!(reset(state.path(), Some(&other)).unwrap(), 0);
         assert_eq!(reset(state.path(), Some(&policy)).unwrap(), 1);
-        assert_eq!(*open(&policy, "command:./a").unwrap().context(), Label::default());
+        assert_eq!(open(&policy).unwrap().context, Label::default());
     }
 
     #[test]
     fn what_cannot_be_read_is_not_taken_for_nothing() {
         let state = tempfile::tempdir().unwrap();
         let policy = Name::new("notes").unwrap();
-        let mut memory = Memory::open(state.path(), &policy, "command:./a").unwrap();
+        let mut memory = Memory::open(state.path(), &policy).unwrap();
         memory.keep(&label("notes")).unwrap();
         fs::write(&memory.file, "{").unwrap();
         drop(memory);
-        assert!(Memory::open(state.path(), &policy, "command:./a").is_err());
+        assert!(Memory::open(state.path(), &policy).is_err());
     }
 }

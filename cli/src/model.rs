@@ -50,6 +50,12 @@ pub(crate) fn planner(arguments: &ModelArguments, config: Config) -> Result<Box<
     let choice: Choice = model.parse().map_err(|error: claw_agent::planner::ChoiceError| {
         Error::input("model.name", format!("the model `{}`: {error}", printable(&model))).help(error.help())
     })?;
+    if arguments.model.is_none() && choice.is_relative() {
+        let message = format!("the model `{}` is a path from the current folder", printable(&model));
+        return Err(Error::input("model.name", message).help(
+            "elsewhere than on the command line, write its whole path: each folder could have another program there",
+        ));
+    }
     let base_url = chosen.base_url.as_deref().map(str::parse::<Url>).transpose().map_err(|error| {
         Error::input("model.url", format!("the base URL cannot be read: {error}"))
             .help("it is of the form `http://127.0.0.1:8080/v1`")

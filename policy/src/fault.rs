@@ -92,11 +92,17 @@ pub(crate) struct Violations {
     found: Vec<Violation>,
     /// How many there are besides.
     more: usize,
+    /// Whether one of those was decided by something that the planner may not see.
+    more_unseen: bool,
 }
 
 impl Violations {
     pub(crate) fn push(&mut self, violation: Violation) {
-        if self.found.len() < VIOLATIONS_MAX { self.found.push(violation) } else { self.more += 1 }
+        if self.found.len() < VIOLATIONS_MAX {
+            return self.found.push(violation);
+        }
+        self.more += 1;
+        self.more_unseen |= violation.unseen;
     }
 
     pub(crate) fn extend(&mut self, violations: impl IntoIterator<Item = Violation>) {
@@ -135,13 +141,14 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal, where there is anything to refuse.
     pub(crate) fn of(violations: Violations, questions: Vec<Question>) -> Result<(), Self> {
-        let Violations { mut found, more } = violations;
+        let Violations { mut found, more, more_unseen } = violations;
         if found.is_empty() && questions.is_empty() {
             return Ok(());
         }
         if more > 0 {
             let message = format!("{more} more violations are not listed");
-            found.push(Violation::new("plan.more", "", message).help("mend these first"));
+            let more = Violation::new("plan.more", "", message).help("mend these first");
+            found.push(Violation { unseen: more_unseen, ..more });
         }
         Err(Self { violations: found, questions })
     }

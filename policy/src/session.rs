@@ -159,7 +159,10 @@ impl Session {
             let help = "let the planner forget, and start anew";
             return Err(Violation::new("planner.context", "", message).help(help).into());
         }
-        self.join_context(context);
+        // A planner that was shown nothing is as good as one that forgets, in the digest too.
+        if *context != Label::default() {
+            self.join_context(context);
+        }
         Ok(self)
     }
 

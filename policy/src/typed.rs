@@ -61,8 +61,13 @@ impl TaskText {
             return Err(Violation::new("task.empty", "", "the task is empty").help("say what is to be done").into());
         }
         let mut task = Self { text: text.to_owned(), texts: BTreeSet::new(), numbers: BTreeSet::new() };
-        // A quoted string ends on its line.
-        text.lines().for_each(|line| task.line(line));
+        for line in text.lines() {
+            // What is behind `>` is somebody else's. A quoted string ends on its line: where one does not, it is not known
+            // what else is inside of it, and nothing more is read.
+            if !line.trim_start().starts_with('>') && !task.line(line) {
+                break;
+            }
+        }
         Ok(task)
     }
 
@@ -86,12 +91,15 @@ impl TaskText {
         }
     }
 
-    fn line(&mut self, line: &str) {
+    /// Reads a line; false where a quotation that begins on it does not end on it.
+    fn line(&mut self, line: &str) -> bool {
         let mut rest = line.trim_start();
         while let Some(first) = rest.chars().next() {
             if let Some((quoted, after)) = quoted(rest) {
                 self.text_literal(quoted);
                 rest = after.trim_start();
+            } else if QUOTES.iter().any(|(open, _)| *open == first) {
+                return false;
             } else if BRACKETS.iter().any(|(open, _)| *open == first) {
                 rest = rest.get(first.len_utf8()..).unwrap_or_default().trim_start();
             } else {
@@ -100,6 +108,7 @@ impl TaskText {
                 rest = after.trim_start();
             }
         }
+        true
     }
 
     fn word(&mut self, word: &str) {
@@ -113,7 +122,7 @@ impl TaskText {
     }
 
     fn text_literal(&mut self, text: &str) {
-        if !text.is_empty() && text.len() <= LITERAL_BYTES_MAX && !text.contains(char::is_control) && !self.is_full() {
+        if !text.is_empty() && text.len() <= LITERAL_BYTES_MAX && printable(text) == text && !self.is_full() {
             self.texts.insert(text.to_owned());
         }
     }
@@ -135,12 +144,17 @@ fn quoted(text: &str) -> Option<(&str, &str)> {
 
 /// A word without the marks of the sentence that it ends.
 fn bare(word: &str) -> &str {
+    // A bracket belongs to the word where its other half is in it: of each, how many do not.
+    let mut loose =
+        BRACKETS.map(|(open, close)| (close, word.matches(close).count().saturating_sub(word.matches(open).count())));
     let mut word = word;
     while let Some(last) = word.chars().next_back() {
-        // A bracket belongs to the word where its other half is in it.
-        let is_loose = closes(last).is_some_and(|open| word.matches(open).count() < word.matches(last).count());
-        if !is_stop(last) && !is_loose {
+        let loose = loose.iter_mut().find(|(close, count)| *close == last && *count > 0);
+        if !is_stop(last) && loose.is_none() {
             break;
+        }
+        if let Some((_, count)) = loose {
+            *count -= 1;
         }
         word = word.get(..word.len() - last.len_utf8()).unwrap_or_default();
     }

@@ -1,6 +1,7 @@
 //! What the end of a step means, for the step and for its run.
 
 use claw_audit::{FailureReason, Status, Usage};
+use claw_policy::printable::printable;
 use claw_policy::{Capability, Label, Name, ReadyStep, Violation};
 use serde_json::Value;
 
@@ -64,7 +65,7 @@ pub(crate) fn settle(
 
 /// What a call that gave no output was: a failure of its own, or a rule that stopped it.
 pub(crate) fn failed(capability: &Capability, ready: &ReadyStep, failure: &CallFailure, report: &Report) -> Ending {
-    let message = claw_policy::printable::printable(&failure.to_string());
+    let message = failure.to_string();
     let kind = match failure {
         CallFailure::Returned(_) => "capability".to_owned(),
         CallFailure::Value(_) => "output".to_owned(),
@@ -111,6 +112,8 @@ pub(crate) fn fault_ending(fault: WorkerFault, capability: &Capability, has_effe
 /// The most characters of a failure's text that are kept: it is a guest's, and no output.
 const REASON_CHARS_MAX: usize = 2_000;
 
+/// A reason that can be printed: keys and texts of a guest's may be in it.
 pub(crate) fn reason(kind: &str, message: impl Into<String>) -> FailureReason {
-    FailureReason { kind: kind.to_owned(), message: message.into().chars().take(REASON_CHARS_MAX).collect() }
+    let message = printable(&message.into()).chars().take(REASON_CHARS_MAX).collect();
+    FailureReason { kind: kind.to_owned(), message }
 }

@@ -68,6 +68,11 @@ impl ChoiceError {
 }
 
 impl Choice {
+    /// Whether it is a command whose path starts from the current folder.
+    pub fn is_relative(&self) -> bool {
+        matches!(self, Self::Command(CommandPath(path)) if !path.starts_with('/'))
+    }
+
     /// The environment variable in which people keep the key of this service.
     pub fn key_variable(&self) -> Option<&'static str> {
         match self {

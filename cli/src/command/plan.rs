@@ -13,6 +13,7 @@ use crate::command::run_task::with_task;
 use crate::config::Config;
 use crate::error::{DONE, Error, INTERRUPTED};
 use crate::load::{Loaded, Purpose};
+use crate::memory::Memory;
 use crate::progress::Live;
 use crate::{model, report};
 
@@ -20,6 +21,11 @@ pub(crate) fn plan(arguments: &TaskArguments, json: bool) -> Result<ExitCode, Er
     let mut planner = model::planner(&arguments.model, Config::read(&Home::find()?)?)?;
     let loaded = Loaded::policy(&arguments.session.policy, &arguments.session.narrowing(), Purpose::Decide)?;
     let session = with_task(loaded.session(&arguments.session)?, &arguments.words)?;
+    let memory = planner.remembers().then(|| Memory::open(&loaded.home.state, &loaded.policy.name)).transpose()?;
+    let session = match &memory {
+        None => session,
+        Some(memory) => memory.opens(&loaded.policy, session)?,
+    };
     let (live, interrupt) = (Live::new(), ambient::interrupt()?);
     let proposed = propose(&loaded.policy, &session, &mut *planner, &interrupt, &mut |event| live.follow(&event));
     live.end();

@@ -27,14 +27,10 @@ pub(crate) fn run(arguments: &RunArguments, json: bool) -> Result<ExitCode, Erro
     let mut loaded = Loaded::policy(&arguments.session.policy, &arguments.session.narrowing(), Purpose::Run)?;
     let session = with_task(loaded.session(&arguments.session)?, &arguments.words)?;
     let policy = Arc::clone(&loaded.policy);
-    let memory = planner.remembers().then(|| Memory::open(&loaded.home.state, &policy.name, planner.name()));
-    let mut memory = memory.transpose()?;
+    let mut memory = planner.remembers().then(|| Memory::open(&loaded.home.state, &policy.name)).transpose()?;
     let session = match &memory {
         None => session,
-        Some(memory) => session.with_context(&policy, memory.context()).map_err(|refusal| {
-            let why = refusal.violations().first().map_or_else(String::new, |why| why.message.clone());
-            Error::input("planner.context", why).help("let it forget, and then run `claw planner reset`")
-        })?,
+        Some(memory) => memory.opens(&policy, session)?,
     };
     let mut person = approve::person(&policy, arguments.approve_from.as_deref())?;
     let (mut run, id) = opening::open(&mut loaded, session, spare)?;

@@ -120,10 +120,11 @@ impl Checking<'_> {
                 // Counted before it is copied: a plan can refer to one value many times.
                 let length = if self.bytes_left == 0 { u64::MAX } else { json_length(&bound.value) };
                 if length > self.bytes_left {
-                    self.bytes_left = 0;
-                    if !self.incomplete {
+                    // Once, whatever else is wrong: who may not see the value must not learn its length from how much is.
+                    if self.bytes_left > 0 {
                         self.violations.push(Violation { unseen: true, ..too_many_bytes(site.name, at) });
                     }
+                    self.bytes_left = 0;
                     self.incomplete = true;
                     return None;
                 }
