@@ -31,7 +31,7 @@ Try:
   claw policy explain first.toml                                      what it allows
   claw check --policy first.toml --plan plan.json                     would this plan run?
   claw run   --policy first.toml --plan plan.json                     run it
-  claw run   --policy first.toml --model ollama:NAME TASK             have a model plan a task, and run it
+  claw run   --policy first.toml --model ollama:NAME TASK             have a model plan it
 
 Exit codes: 0 done or accepted, 1 an error of ours, 2 wrong usage or a file that does not load,
 3 refused or halted, an approval is needed, or a policy got wider,
