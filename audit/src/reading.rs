@@ -17,7 +17,7 @@ use crate::log::CHECKPOINT;
 use crate::merkle::Tree;
 
 /// The most bytes of one line: an opening line holds a policy and its catalogue.
-const LINE_BYTES_MAX: u64 = 64 << 20;
+pub(crate) const LINE_BYTES_MAX: u64 = 64 << 20;
 
 /// What was read of a log.
 #[derive(Debug)]

@@ -12,6 +12,7 @@ use crate::error::RecordError;
 use crate::event::{Event, Status, digests};
 use crate::log::{CHECKPOINT, Log};
 use crate::machine::{Machine, MachineEvent};
+use crate::reading::LINE_BYTES_MAX;
 use crate::stored::Stored;
 
 /// A run's record, open for its run alone.
@@ -84,7 +85,8 @@ impl Record {
         let event_json = event.to_json().map_err(RecordError::Encoding)?;
         // What a guest or a planner can make many of is bounded; what was decided, and how it ended, always fits.
         let bounded = matches!(event, Event::Call(_) | Event::Exchange(_) | Event::Step { .. } | Event::Prompt(_));
-        let most = if bounded { self.bytes_max.saturating_sub(self.log.bytes()) } else { u64::MAX };
+        let left = self.bytes_max.saturating_sub(self.log.bytes()).min(LINE_BYTES_MAX);
+        let most = if bounded { left } else { u64::MAX };
         match self.log.append(&event_json, most).map_err(RecordError::Encoding)? {
             true => {
                 self.blobs.refer(digests(event));

@@ -85,7 +85,9 @@ pub(crate) fn failed(capability: &Capability, ready: &ReadyStep, failure: &CallF
         matches!(failure, CallFailure::Returned(_) | CallFailure::Stopped(Stop::Exited(_) | Stop::Trapped(_)));
     match report.denied.as_ref().filter(|_| gave_up) {
         Some(denied) => {
-            let violation = Violation::at_step(denied.rule.rule(), &ready.id, ready.index, denied.to_string())
+            // A worker may not have cut it.
+            let message = denied.to_string().chars().take(REASON_CHARS_MAX).collect::<String>();
+            let violation = Violation::at_step(denied.rule.rule(), &ready.id, ready.index, message)
                 .help(denied.rule.help())
                 .line(capability.line);
             Ending::Halted(reason, violation.at_subject(&ready.given, &denied.subject))
@@ -109,8 +111,8 @@ pub(crate) fn fault_ending(fault: WorkerFault, capability: &Capability, has_effe
     }
 }
 
-/// The most characters of a failure's text that are kept: it is a guest's, and no output.
-const REASON_CHARS_MAX: usize = 2_000;
+/// The most characters of a failure's or a denial's text that are kept: it is a guest's, and no output.
+const REASON_CHARS_MAX: usize = 2_500;
 
 /// A reason that can be printed: keys and texts of a guest's may be in it.
 pub(crate) fn reason(kind: &str, message: impl Into<String>) -> FailureReason {

@@ -276,7 +276,12 @@ impl Runtime {
             None => ask.denied(),
         };
         let ended = match &mut self.worker {
-            Some(started) => started.worker.call(call, capability.limits.step_time(), interrupt, &mut outside),
+            Some(started) => {
+                let limits = &capability.limits;
+                // A call of a guest's asks for a few things at most.
+                let asks_max = limits.host_calls.saturating_mul(4);
+                started.worker.call(call, limits.step_time(), asks_max, interrupt, &mut outside)
+            }
             None => Err(WorkerFault::Broken("there is none".to_owned())),
         };
         exchanges.extend(traffic.map(Traffic::end).unwrap_or_default());

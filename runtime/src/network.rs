@@ -11,6 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use claw_audit::Exchange;
+use claw_policy::url::URL_BYTES_MAX;
 use claw_policy::{Limits, Name};
 use tokio::runtime::{self, Runtime};
 
@@ -37,6 +38,8 @@ pub(crate) struct Traffic<'n> {
     to_send: u64,
     /// What is over.
     exchanges: Vec<Exchange>,
+    /// Bytes of texts in those.
+    noted: usize,
 }
 
 impl Network {
@@ -58,13 +61,26 @@ impl Network {
     ) -> Traffic<'n> {
         let connections = Connections::within(limits);
         let to_send = limits.sent;
-        Traffic { network: self, step, grants, limits, interrupt, connections, to_send, exchanges: Vec::new() }
+        Traffic {
+            network: self,
+            step,
+            grants,
+            limits,
+            interrupt,
+            connections,
+            to_send,
+            exchanges: Vec::new(),
+            noted: 0,
+        }
     }
 }
 
 impl Traffic<'_> {
-    /// Does what the guest asks for, within `time`.
+    /// Does what the guest asks for, within `time`; once more was asked than can be noted, nothing.
     pub(crate) fn answer(&mut self, ask: Ask, time: Duration) -> Told {
+        if self.noted > NOTED_BYTES_MAX {
+            return ask.denied();
+        }
         match ask {
             Ask::Http(request) => Told::Http(self.send(request, time)),
             Ask::Tcp(operation) => Told::Tcp(self.operate(operation, time)),
@@ -75,6 +91,11 @@ impl Traffic<'_> {
     pub(crate) fn end(mut self) -> Vec<Exchange> {
         self.exchanges.extend(self.connections.end());
         self.exchanges
+    }
+
+    fn note(&mut self, exchange: Exchange) {
+        self.noted += exchange.url.len() + exchange.outcome.len() + EXCHANGE_BYTES;
+        self.exchanges.push(exchange);
     }
 
     /// What `work` gives; nothing, where the user interrupts before.
@@ -89,12 +110,12 @@ impl Traffic<'_> {
         })
     }
 
-    /// An exchange of which nothing is known yet.
-    fn exchange(&self, method: String, url: String) -> Exchange {
+    /// An exchange of which nothing is known yet. What is too long to be sent is cut.
+    fn exchange(&self, method: &str, url: &str) -> Exchange {
         Exchange {
             step: self.step.to_string(),
-            method,
-            url,
+            method: method.chars().take(METHOD_CHARS_MAX).collect(),
+            url: url.chars().take(URL_BYTES_MAX).collect(),
             sent: 0,
             body: claw_policy::digest(&[]),
             grant: None,
@@ -106,6 +127,11 @@ impl Traffic<'_> {
     }
 }
 
+/// The most bytes of what is noted of a step, and about how many an exchange has besides its URL and outcome.
+const NOTED_BYTES_MAX: usize = 32 << 20;
+const EXCHANGE_BYTES: usize = 400;
+/// The most characters of a method that are kept.
+const METHOD_CHARS_MAX: usize = 100;
 /// The most characters of a failure's text that are kept: a server may have had a part in it.
 const REASON_CHARS_MAX: usize = 500;
 

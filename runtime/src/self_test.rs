@@ -58,7 +58,7 @@ pub fn self_test(compiler: &Compiler<'_>) -> Result<Wall, SelfTestError> {
         seed: [0; 32],
         tape: None,
     };
-    let ended = worker.call(call, Duration::from_secs(10), None, &mut |ask, _| ask.denied()).map_err(failed)?;
+    let ended = worker.call(call, Duration::from_secs(10), 0, None, &mut |ask, _| ask.denied()).map_err(failed)?;
     match ended.result {
         Ok(output) if output.as_str().is_some_and(|text| text.trim() == "[42]") => Ok(wall),
         other => Err(SelfTestError::Output(format!("{other:?}"))),

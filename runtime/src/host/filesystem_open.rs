@@ -53,7 +53,7 @@ impl Host {
         open_flags: OpenFlags,
         flags: DescriptorFlags,
     ) -> FsResult<Resource<Descriptor>> {
-        if self.places.open() >= self.limits.open_files {
+        if self.places.open() + self.peers.count() >= self.limits.open_files {
             return Err(Stop::Limit(Limit::OpenFiles).into());
         }
         let how = How { path: path_flags, open: open_flags, flags };

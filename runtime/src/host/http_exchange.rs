@@ -101,7 +101,10 @@ impl Host {
         let asked = self.ask(HANDLE).on(format!("{} {}", request.method, request.url));
         let headers = request.headers.iter();
         let asked = headers.fold(asked, |asked, (name, value)| asked.text(name).sends(value)).sends(&request.body);
-        answered!(self, asked, self.send_now(request))
+        let response: Response = answered!(self, asked, self.send_now(request))?;
+        let left = self.given_left.checked_sub(response.body.len() as u64);
+        self.given_left = left.ok_or(Stop::Limit(Limit::Memory))?;
+        Ok(response)
     }
 
     fn send_now(&mut self, request: Request) -> HttpResult<Response> {

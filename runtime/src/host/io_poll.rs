@@ -1,7 +1,7 @@
 //! `wasi:io/poll`: waiting for the step's own clock, and for the peers of connections. All else is ready at once, since the
 //! host blocks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wasmtime::component::Resource;
 use wasmtime::{Result, bail};
@@ -54,17 +54,20 @@ impl Host {
     fn wait_for(&mut self, waits: &[Wait]) -> Result<Vec<u32>> {
         let instants: Vec<Option<u64>> = waits.iter().map(|wait| wait.instant(&self.peers)).collect();
         let first = instants.iter().flatten().min().copied();
-        let peers = (0..).zip(waits.iter().zip(&instants)).filter_map(|(place, wait)| match wait {
-            (Wait::Peer(awaited), None) => Some((place, *awaited)),
-            _ => None,
-        });
-        let (places, awaited): (Vec<u32>, Vec<Awaited>) = peers.unzip();
+        // Each is asked for once, however often a guest lists it.
+        let mut places = BTreeMap::<Awaited, Vec<u32>>::new();
+        for (place, wait) in (0..).zip(waits.iter().zip(&instants)) {
+            if let (Wait::Peer(awaited), None) = wait {
+                places.entry(*awaited).or_default().push(place);
+            }
+        }
+        let awaited: Vec<Awaited> = places.keys().copied().collect();
         let there = self.wait_for_peers(&awaited, first).map_err(trapped)?;
         if let (true, Some(first)) = (there.is_empty(), first) {
             self.clock.wait_until(first);
         }
         let now = self.clock.now();
-        let there = there.into_iter().filter_map(|place| places.get(place as usize).copied());
+        let there = there.into_iter().filter_map(|place| places.get(awaited.get(place as usize)?)).flatten().copied();
         let over = (0..).zip(instants).filter(|(_, instant)| instant.is_some_and(|instant| instant <= now));
         let over: BTreeSet<u32> = over.map(|(place, _)| place).chain(there).collect();
         Ok(over.into_iter().collect())

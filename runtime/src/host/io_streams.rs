@@ -11,7 +11,7 @@ use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, StreamErro
 use wasmtime_wasi_io::bindings::wasi::io::streams::{self, HostInputStream, HostOutputStream};
 
 use super::place::{Held, Place};
-use super::stop::Stop;
+use super::stop::{Limit, Stop};
 use super::tape::answered;
 use super::{Host, same};
 
@@ -84,7 +84,11 @@ impl Host {
                 self.printed.write(&bytes);
                 Ok(())
             }
-            Some(Held::Sent(draft)) => Ok(draft.write(&bytes, self.limits.http_bytes)?),
+            Some(Held::Sent(draft)) => {
+                let left = self.drafted_left.checked_sub(bytes.len() as u64);
+                self.drafted_left = left.ok_or(Stop::Limit(Limit::Sent))?;
+                Ok(draft.write(&bytes, self.limits.http_bytes)?)
+            }
             Some(&mut Held::ToPeer(peer)) => self.send(call, peer, bytes),
             _ => Err(StreamError::trap("a stream that the host did not make")),
         }

@@ -59,6 +59,9 @@ pub use sockets_udp::with_udp;
 pub use stop::{Budget, Limit, Stop};
 pub use tape::{Answered, Call, Taped};
 
+/// Characters that are kept of what was refused.
+const SUBJECT_CHARS_MAX: usize = 2_000;
+
 /// Bytes that one host call may copy out of a guest, where outputs are short, and at most. wasmtime's own default is 128 MiB.
 const HOSTCALL_BYTES_MIN: usize = 8 << 20;
 const HOSTCALL_BYTES_MAX: usize = 1 << 30;
@@ -237,8 +240,11 @@ pub struct Host {
     drafts: BTreeMap<u32, draft::Draft>,
     connects: bool,
     peers: peers::Peers,
-    /// Bytes that it may still send.
+    /// Bytes that it may still send, write into bodies of requests, and be given in bodies of responses. What it holds of
+    /// either is no memory of its own.
     sent_left: u64,
+    drafted_left: u64,
+    given_left: u64,
     outside: Option<Outside>,
 }
 
@@ -297,6 +303,8 @@ impl Host {
             connects,
             peers: peers::Peers::default(),
             sent_left: limits.sent,
+            drafted_left: limits.sent,
+            given_left: limits.memory,
             outside,
             limits,
         }
@@ -330,7 +338,8 @@ impl Host {
 
     /// Remembers what was refused by a rule, where it is the first of the step.
     fn note_denied(&mut self, subject: String, rule: Rule) {
-        self.denied.get_or_insert(Denied { subject, rule });
+        let cut = || subject.chars().take(SUBJECT_CHARS_MAX).collect();
+        self.denied.get_or_insert_with(|| Denied { subject: cut(), rule });
     }
 
     /// wasmtime's own implementation of `wasi:filesystem`, over the guest's handles.

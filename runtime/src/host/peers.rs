@@ -30,9 +30,16 @@ struct Peer {
     is_full: bool,
     /// Whether sending has failed, so that nothing more can be sent.
     is_closed: bool,
+    /// Whether the guest wants to receive nothing more.
+    is_deaf: bool,
 }
 
 impl Peers {
+    /// How many connections there are.
+    pub(super) fn count(&self) -> u64 {
+        self.open.len() as u64
+    }
+
     /// Its address.
     pub(super) fn address(&self, peer: u32) -> Option<SocketAddr> {
         self.open.get(&peer).map(|peer| peer.address)
@@ -71,7 +78,7 @@ impl From<Fault> for StreamError {
 impl Host {
     /// Connects to `to`; gives the number of the peer.
     pub(super) fn connect(&mut self, to: SocketAddr) -> SocketResult<u32> {
-        if self.places.open() + self.peers.open.len() as u64 >= self.limits.open_files {
+        if self.places.open() + self.peers.count() >= self.limits.open_files {
             return Err(ErrorCode::NewSocketLimit.into());
         }
         let number = self.peers.next;
@@ -79,7 +86,7 @@ impl Host {
         let connected: SocketResult<()> = answered!(self, asked, self.connect_now(number, to));
         connected?;
         self.peers.next += 1;
-        self.peers.open.insert(number, Peer { address: to, is_full: false, is_closed: false });
+        self.peers.open.insert(number, Peer { address: to, is_full: false, is_closed: false, is_deaf: false });
         Ok(number)
     }
 
@@ -94,6 +101,9 @@ impl Host {
 
     /// Up to `len` of the bytes that are there.
     pub(super) fn receive(&mut self, call: &'static str, peer: u32, len: usize) -> StreamResult<Vec<u8>> {
+        if self.peers.open.get(&peer).is_none_or(|peer| peer.is_deaf) {
+            return Err(StreamError::Closed);
+        }
         let asked = self.ask(call).on(self.peer(peer)).numbers([len as u64]);
         let most = u32::try_from(len).unwrap_or(u32::MAX);
         answered!(
@@ -109,7 +119,11 @@ impl Host {
 
     /// Takes all of `bytes`, to be sent.
     pub(super) fn send(&mut self, call: &'static str, peer: u32, bytes: Vec<u8>) -> StreamResult<()> {
-        if self.room_at(peer)? == 0 && !bytes.is_empty() {
+        let room = self.room_at(peer)?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if room == 0 {
             return Err(StreamError::trap("wrote more than `check-write` allows"));
         }
         self.sent_left = self.sent_left.checked_sub(bytes.len() as u64).ok_or(Stop::Limit(Limit::Sent))?;
@@ -171,8 +185,9 @@ impl Host {
         let done: SocketResult<()> =
             answered!(self, asked, self.operate(Operation::Shutdown(peer, direction)).map(drop));
         done?;
-        if let (Direction::Send | Direction::Both, Some(peer)) = (direction, self.peers.open.get_mut(&peer)) {
-            peer.is_closed = true;
+        if let Some(peer) = self.peers.open.get_mut(&peer) {
+            peer.is_closed |= direction != Direction::Receive;
+            peer.is_deaf |= direction != Direction::Send;
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use wasmtime_wasi::p2::bindings::sockets::{instance_network, network as types};
 use wasmtime_wasi::p2::{DynPollable, SocketError, SocketResult};
 
 use super::Host;
+use super::place::Rule;
 use super::stop::Stop;
 
 /// What stands in the table for a network.
@@ -71,7 +72,10 @@ impl ip_name_lookup::Host for Host {
         if !self.connects {
             return Err(ErrorCode::NotSupported.into());
         }
-        let address = name.parse().map_err(|_| ErrorCode::AccessDenied)?;
+        let Ok(address) = name.parse() else {
+            self.note_denied(name, Rule::Connection);
+            return Err(ErrorCode::AccessDenied.into());
+        };
         Ok(Resource::new_own(self.table.push(Found(Some(address)))?.rep()))
     }
 }

@@ -19,8 +19,9 @@ use super::{Traffic, reason};
 use crate::connection::{Awaited, Direction, Fault, Given, Operation};
 use crate::connector::{Failure, Told};
 
-/// The most bytes that one operation receives.
+/// The most bytes that one operation receives, and sends: an honest worker asks for no more.
 const RECEIVED_BYTES_MAX: usize = 64 << 10;
+const SENT_BYTES_MAX: usize = 64 << 10;
 
 /// What a step has open.
 pub(super) struct Connections {
@@ -34,7 +35,9 @@ struct Connection {
     socket: OwnedFd,
     /// What the guest sent and the system did not take yet.
     unsent: Vec<u8>,
-    /// The digest of all that the guest sent.
+    /// Why nothing more can be sent.
+    failed: Option<Fault>,
+    /// The digest of all that the system took.
     sent: Sha256,
     exchange: Exchange,
 }
@@ -46,12 +49,16 @@ impl Traffic<'_> {
         let interrupt = self.interrupt;
         match operation {
             Operation::Connect { number, to } => self.connect(number, to, time),
+            Operation::Send(_, bytes) if bytes.len() > SENT_BYTES_MAX => Err(Fault::Closed),
             Operation::Send(number, bytes) => {
                 self.to_send = self.to_send.checked_sub(bytes.len() as u64).ok_or(Fault::Closed)?;
                 self.connections.find(number)?.send(bytes)
             }
             Operation::Flush(number) => self.connections.find(number)?.flush(),
             Operation::Receive(number, most) => self.connections.receive(number, most),
+            Operation::Wait(awaited, _) if awaited.len() > self.connections.most.saturating_mul(2) => {
+                Err(Fault::Closed)
+            }
             Operation::Wait(awaited, time_ns) => {
                 let asked = time_ns.and_then(|time| Instant::now().checked_add(Duration::from_nanos(time)));
                 self.connections.wait(&awaited, asked.map_or(until, |asked| asked.min(until)), interrupt)
@@ -59,7 +66,9 @@ impl Traffic<'_> {
             Operation::Shutdown(number, direction) => self.connections.shut_down(number, direction, until, interrupt),
             Operation::Close(number) => {
                 self.connections.drain(number, until, interrupt)?;
-                self.exchanges.extend(self.connections.open.remove(&number).map(Connection::end));
+                if let Some(connection) = self.connections.open.remove(&number) {
+                    self.note(connection.end());
+                }
                 Ok(Given::Done)
             }
         }
@@ -70,13 +79,13 @@ impl Traffic<'_> {
         if open.len() >= *most || open.contains_key(&number) {
             return Err(Fault::TooMany);
         }
-        let mut exchange = self.exchange("TCP".to_owned(), format!("tcp://{to}"));
+        let mut exchange = self.exchange("TCP", &format!("tcp://{to}"));
         let connected = self.unless_interrupted(self.network.connector.connect(self.grants, to, time));
         let failed = match connected {
             Some(Ok((grant, socket))) => {
                 exchange.grant = Some(grant.to_string());
                 exchange.address = Some(to.to_string());
-                let connection = Connection { socket, unsent: Vec::new(), sent: Sha256::new(), exchange };
+                let connection = Connection { socket, unsent: Vec::new(), failed: None, sent: Sha256::new(), exchange };
                 self.connections.open.insert(number, connection);
                 return Ok(Given::Done);
             }
@@ -84,7 +93,7 @@ impl Traffic<'_> {
             None => Failure::Connect(io::ErrorKind::Interrupted.into()),
         };
         exchange.outcome = reason(&failed);
-        self.exchanges.push(exchange);
+        self.note(exchange);
         Err(match (failed.told(), &failed) {
             (Told::Denied, _) => Fault::Denied,
             (Told::TimedOut, _) => Fault::TimedOut,
@@ -125,8 +134,8 @@ impl Connections {
             Err(Errno::AGAIN | Errno::INTR) => 0,
             Err(error) => return Err(failed(error)),
         };
-        self.to_receive = self.to_receive.checked_sub(read as u64).ok_or(Fault::TooMuch)?;
         connection.exchange.received += read as u64;
+        self.to_receive = self.to_receive.checked_sub(read as u64).ok_or(Fault::TooMuch)?;
         bytes.truncate(read);
         Ok(Given::Bytes(bytes))
     }
@@ -194,26 +203,37 @@ impl Connections {
 impl Connection {
     /// Takes bytes, to be sent: as many at once as the system takes.
     fn send(&mut self, bytes: Vec<u8>) -> Result<Given, Fault> {
-        if self.flush()? == Given::Full {
+        let given = self.flush()?;
+        if bytes.is_empty() {
+            return Ok(given);
+        }
+        if given == Given::Full {
             // An honest worker asks for room first, and so no more than one write is ever kept.
             return Err(Fault::Closed);
         }
-        self.exchange.sent += bytes.len() as u64;
-        self.sent.update(&bytes);
         self.unsent = bytes;
         self.flush()
     }
 
     /// Sends as much of what is left as the system takes.
     fn flush(&mut self) -> Result<Given, Fault> {
+        if let Some(fault) = self.failed {
+            return Err(fault);
+        }
         while !self.unsent.is_empty() {
             match send(&self.socket, &self.unsent, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
-                Ok(sent) => drop(self.unsent.drain(..sent.min(self.unsent.len()))),
+                Ok(taken) => {
+                    let taken = taken.min(self.unsent.len());
+                    self.sent.update(self.unsent.get(..taken).unwrap_or_default());
+                    self.exchange.sent += taken as u64;
+                    self.unsent.drain(..taken);
+                }
                 Err(Errno::AGAIN) => return Ok(Given::Full),
                 Err(Errno::INTR) => {}
                 Err(error) => {
-                    self.unsent.clear();
-                    return Err(failed(error));
+                    let fault = failed(error);
+                    self.failed = Some(fault);
+                    return Err(fault);
                 }
             }
         }
@@ -222,7 +242,14 @@ impl Connection {
 
     fn end(mut self) -> Exchange {
         self.exchange.body = claw_policy::digest_text(&self.sent.finalize().into());
-        self.exchange.outcome = "ok".to_owned();
+        self.exchange.outcome = match (self.failed, self.unsent.len()) {
+            (None, 0) => "ok".to_owned(),
+            (None, left) => format!("it ended with {left} bytes not sent"),
+            (Some(Fault::Failed(number)), left) => {
+                format!("sending failed with {left} bytes left: {}", io::Error::from_raw_os_error(number))
+            }
+            (Some(_), left) => format!("the peer was gone with {left} bytes left"),
+        };
         self.exchange
     }
 }

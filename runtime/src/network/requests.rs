@@ -23,14 +23,11 @@ impl Traffic<'_> {
         };
         let left = self.to_send.checked_sub(request.bytes());
         let Request { method, url, headers, body } = request;
-        let mut exchange = Exchange {
-            sent: body.len() as u64,
-            body: claw_policy::digest(&body),
-            ..self.exchange(method.clone(), url.clone())
-        };
+        let mut exchange =
+            Exchange { sent: body.len() as u64, body: claw_policy::digest(&body), ..self.exchange(&method, &url) };
         let Some(left) = left else {
             exchange.outcome = "the step has sent as much as its limit `sent` allows".to_owned();
-            self.exchanges.push(exchange);
+            self.note(exchange);
             return Err(Refused::Denied);
         };
         self.to_send = left;
@@ -55,7 +52,7 @@ impl Traffic<'_> {
                 Err(Refused::Unreachable)
             }
         };
-        self.exchanges.push(exchange);
+        self.note(exchange);
         answer
     }
 }

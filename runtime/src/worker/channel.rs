@@ -142,6 +142,13 @@ impl Channel {
         Ok(Received { message, payload, descriptors: self.descriptors.drain(..).collect() })
     }
 
+    /// Whether something has come that nobody asked for. An end that cannot be looked at is said to have.
+    pub(super) fn has_unread(&self) -> bool {
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut watched = [PollFd::new(&self.socket, PollFlags::IN)];
+        !self.read.is_empty() || poll(&mut watched, Some(&now)).map_or(true, |ready| ready > 0)
+    }
+
     fn fill(&mut self, bytes: usize, wait: Wait<'_>) -> Result<(), ChannelError> {
         while self.read.len() < bytes {
             if wait.until.is_some() || wait.interrupt.is_some() {

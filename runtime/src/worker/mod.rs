@@ -140,22 +140,37 @@ impl Worker {
         }
     }
 
-    /// Calls a capability, and kills the worker when the time is up. `outside` does what its guest asks for, within the
-    /// time that is left.
+    /// Calls a capability, and kills the worker when the time is up, or when it asks for more than `asks_max` things.
+    /// `outside` does what its guest asks for, within the time that is left.
     pub(crate) fn call(
         &mut self,
         call: Call,
         time: Duration,
+        asks_max: u64,
         interrupt: Option<BorrowedFd<'_>>,
         outside: &mut dyn FnMut(Ask, Duration) -> Told,
     ) -> Result<Ended, WorkerFault> {
         let until = Instant::now() + time;
         let wait = Wait { until: Some(until), interrupt };
+        if self.channel.has_unread() {
+            self.kill();
+            return Err(WorkerFault::Broken("it spoke before it was asked".to_owned()));
+        }
         let mut answer = self.ask(&Request::Call(call), &[], &[], wait)?;
+        let mut asks_left = asks_max;
         loop {
             answer = match answer {
                 (Reply::Ended(ended), _) => return Ok(*ended),
+                (Reply::Asks(_), _) if Instant::now() >= until => {
+                    self.kill();
+                    return Err(WorkerFault::Deadline);
+                }
+                (Reply::Asks(_), _) if asks_left == 0 => {
+                    self.kill();
+                    return Err(WorkerFault::Broken("it asked for more than its guest may".to_owned()));
+                }
                 (Reply::Asks(mut ask), bytes) => {
+                    asks_left -= 1;
                     if let Some(beside) = ask.beside() {
                         *beside = bytes;
                     }
