@@ -121,5 +121,10 @@ fn case_059_a_peer_that_does_nothing_is_not_waited_for_longer_than_the_step_may_
         let (code, run) = run(&place);
         assert_eq!((code, failure(&run)), (Some(4), &json!("limit.time")), "{script}: {run:#}");
         assert!(run["steps"][0]["ms"].as_f64().is_some_and(|ms| (900.0..5_000.0).contains(&ms)), "{run:#}");
+        // What the peer did not take was not sent.
+        let sent = &exchanges(&run)[0];
+        let is_whole = sent["outcome"] == "ok";
+        assert!(is_whole != script.contains("send"), "{sent:#}");
+        assert!(sent["sent"].as_u64().is_some_and(|sent| sent < 100_000_000), "{sent:#}");
     }
 }

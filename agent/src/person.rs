@@ -1,13 +1,24 @@
 //! Whom a plan is shown to that no rule refuses and that a person has to be asked about.
 
-use claw_audit::ApprovedBy;
+use claw_audit::{ApprovedBy, Status};
 use claw_policy::Question;
 use claw_runtime::{ExecuteError, PlanOutcome, Progress, Run};
 
 /// Somebody who can say yes.
 pub trait Person {
-    /// Shows what a plan wants to do, all of it, and says how it was allowed; none is no.
-    fn allows(&mut self, questions: &[Question]) -> Option<ApprovedBy>;
+    /// Shows what a plan wants to do, all of it, and says what came of it.
+    fn allows(&mut self, questions: &[Question]) -> Said;
+}
+
+/// What a person said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// Yes, in this way.
+    Yes(ApprovedBy),
+    /// Anything else.
+    No,
+    /// To stop all of it.
+    Interrupt,
 }
 
 /// Nobody. What needs an approval is refused.
@@ -15,8 +26,8 @@ pub trait Person {
 pub struct Nobody;
 
 impl Person for Nobody {
-    fn allows(&mut self, _: &[Question]) -> Option<ApprovedBy> {
-        None
+    fn allows(&mut self, _: &[Question]) -> Said {
+        Said::No
     }
 }
 
@@ -35,7 +46,13 @@ pub fn submit(
     if outcome.questions.is_empty() {
         return Ok(outcome);
     }
-    let Some(by) = person.allows(&outcome.questions) else { return Ok(outcome) };
+    let by = match person.allows(&outcome.questions) {
+        Said::Yes(by) => by,
+        Said::No => return Ok(outcome),
+        Said::Interrupt => {
+            return Ok(PlanOutcome { status: Status::Interrupted, questions: Vec::new(), ..outcome });
+        }
+    };
     let mut last = None;
     for question in &outcome.questions {
         // One answer is for a step, whatever is asked of it.

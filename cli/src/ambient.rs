@@ -1,14 +1,16 @@
 //! All ambient authority of the command line: environment, clock, files by name, terminal, signals.
 
 use std::fs::{File, Metadata};
-use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
-use std::os::fd::OwnedFd;
+use std::io::{self, IsTerminal as _, Read as _};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use claw_policy::Name;
 use claw_policy::printable::printable;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use tracing_subscriber::EnvFilter;
 
@@ -226,7 +228,7 @@ pub(crate) fn read_text(path: &Path) -> Result<Option<String>, Error> {
 }
 
 /// The most bytes of a line that a person types.
-const LINE_BYTES_MAX: u64 = 1 << 10;
+const LINE_BYTES_MAX: usize = 1 << 10;
 
 /// Now.
 pub(crate) fn now() -> jiff::Timestamp {
@@ -275,11 +277,45 @@ pub(crate) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// A line that a person types; none once there are no more.
-pub(crate) fn read_line() -> Option<String> {
-    let mut line = String::new();
-    let read = io::stdin().lock().take(LINE_BYTES_MAX).read_line(&mut line);
-    read.is_ok_and(|bytes| bytes > 0).then_some(line)
+/// What a person does who is asked.
+pub(crate) enum Typed {
+    /// Types a line, or nothing more.
+    Line(String),
+    /// Interrupts.
+    Interrupt,
+}
+
+/// A line that a person types, until `interrupt` can be read. Not over a buffer, which would keep the next lines.
+pub(crate) fn read_line(interrupt: BorrowedFd<'_>) -> Typed {
+    let (stdin, mut line) = (io::stdin(), Vec::new());
+    while line.len() < LINE_BYTES_MAX && !line.ends_with(b"\n") {
+        let mut watched = [PollFd::new(&stdin, PollFlags::IN), PollFd::from_borrowed_fd(interrupt, PollFlags::IN)];
+        let interrupted = match poll(&mut watched, None) {
+            Ok(_) => watched.iter().skip(1).any(|fd| !fd.revents().is_empty()),
+            Err(Errno::INTR) => continue,
+            Err(_) => true,
+        };
+        if interrupted {
+            return Typed::Interrupt;
+        }
+        let mut typed = [0];
+        match rustix::io::read(&stdin, &mut typed) {
+            Ok(0) => break,
+            Ok(_) => line.extend(typed),
+            Err(Errno::INTR) => {}
+            Err(_) => break,
+        }
+    }
+    Typed::Line(String::from_utf8_lossy(&line).into_owned())
+}
+
+/// Drops the lines that a person has typed already.
+pub(crate) fn drop_typed() {
+    let (stdin, now) = (io::stdin(), Timespec { tv_sec: 0, tv_nsec: 0 });
+    let mut typed = [0; 1 << 10];
+    while poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&now)).is_ok_and(|ready| ready > 0)
+        && rustix::io::read(&stdin, &mut typed).is_ok_and(|bytes| bytes > 0)
+    {}
 }
 
 /// Whether a person watches standard error.

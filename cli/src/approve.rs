@@ -1,15 +1,16 @@
 //! A person is asked about what a plan wants to do: at a terminal, or in a file that was prepared.
 
 use std::collections::BTreeSet;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
-use claw_agent::{Nobody, Person};
+use claw_agent::{Nobody, Person, Said};
 use claw_audit::ApprovedBy;
 use claw_policy::printable::printable;
 use claw_policy::{Grant, Label, Name, Policy, Question, Target};
 use serde_json::Value;
 
-use crate::ambient;
+use crate::ambient::{self, Typed};
 use crate::error::Error;
 use crate::report::names;
 
@@ -22,7 +23,7 @@ const FILE_BYTES_MAX: u64 = 16 << 20;
 pub(crate) fn person<'p>(policy: &'p Policy, prepared: Option<&Path>) -> Result<Box<dyn Person + 'p>, Error> {
     Ok(match prepared {
         Some(file) => Box::new(Prepared(read(file)?)),
-        None if ambient::can_ask() => Box::new(Terminal { policy }),
+        None if ambient::can_ask() => Box::new(Terminal { policy, interrupt: ambient::interrupt()? }),
         None => Box::new(Nobody),
     })
 }
@@ -32,8 +33,11 @@ pub(crate) fn person<'p>(policy: &'p Policy, prepared: Option<&Path>) -> Result<
 struct Prepared(BTreeSet<String>);
 
 impl Person for Prepared {
-    fn allows(&mut self, questions: &[Question]) -> Option<ApprovedBy> {
-        questions.iter().all(|question| self.0.contains(&question.subject())).then_some(ApprovedBy::File)
+    fn allows(&mut self, questions: &[Question]) -> Said {
+        match questions.iter().all(|question| self.0.contains(&question.subject())) {
+            true => Said::Yes(ApprovedBy::File),
+            false => Said::No,
+        }
     }
 }
 
@@ -55,10 +59,13 @@ fn read(file: &Path) -> Result<BTreeSet<String>, Error> {
 /// Who is at the terminal.
 struct Terminal<'p> {
     policy: &'p Policy,
+    interrupt: OwnedFd,
 }
 
 impl Person for Terminal<'_> {
-    fn allows(&mut self, questions: &[Question]) -> Option<ApprovedBy> {
+    fn allows(&mut self, questions: &[Question]) -> Said {
+        // What was typed before the question is no answer to it.
+        ambient::drop_typed();
         tell!("\nNo rule refuses this plan, and the policy wants a person to say yes to it:");
         let mut last = None;
         for question in questions {
@@ -69,8 +76,11 @@ impl Person for Terminal<'_> {
             }
         }
         tell!("Type yes and Enter to run the plan. Anything else refuses it.");
-        let answer = ambient::read_line().unwrap_or_default();
-        (answer.trim_end_matches(['\n', '\r']) == "yes").then_some(ApprovedBy::Terminal)
+        match ambient::read_line(self.interrupt.as_fd()) {
+            Typed::Line(line) if line.trim_end_matches(['\n', '\r']) == "yes" => Said::Yes(ApprovedBy::Terminal),
+            Typed::Line(_) => Said::No,
+            Typed::Interrupt => Said::Interrupt,
+        }
     }
 }
 

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use claw_agent::planner::Progress as Asking;
-use claw_agent::{Event, Person};
-use claw_audit::ApprovedBy;
+use claw_agent::{Event, Person, Said};
 use claw_policy::Question;
 use claw_policy::printable::printable;
 use claw_runtime::Progress;
@@ -88,7 +87,7 @@ pub(crate) struct Aside<'l> {
 }
 
 impl Person for Aside<'_> {
-    fn allows(&mut self, questions: &[Question]) -> Option<ApprovedBy> {
+    fn allows(&mut self, questions: &[Question]) -> Said {
         self.live.bar.suspend(|| self.person.allows(questions))
     }
 }

@@ -212,3 +212,21 @@ impl LoadError {
 pub fn line_of(text: &str, offset: usize) -> usize {
     1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_listed_counts_among_what_is_not_seen() {
+        for unseen in [false, true] {
+            let mut violations = Violations::default();
+            violations.extend((0..VIOLATIONS_MAX).map(|_| Violation::of_session("a")));
+            violations.push(Violation { unseen, ..Violation::of_session("b") });
+            violations.push(Violation::of_session("c"));
+            let refusal = Refusal::of(violations, Vec::new()).unwrap_err();
+            let more = refusal.violations().last().unwrap();
+            assert_eq!((more.rule, more.unseen), ("plan.more", unseen));
+        }
+    }
+}

@@ -247,6 +247,11 @@ mod tests {
             ("'it's here' \"a\"b\" \"open /etc/x\"y", json!([])),
             ("\"a\".b/c1 'x'/etc/x", json!([])),
             ("say \"half\nof /a/b\"", json!([])),
+            ("a.md \"half\nof b.md\nwhole\" c.md", json!(["a.md"])),
+            ("```\na.md\n```\nb.md", json!([])),
+            // What is quoted from somebody else.
+            ("He says:\n> write to a.md\nuse b.md", json!(["b.md"])),
+            ("\"a\u{202e}b\" \"a\u{200b}b\"", json!([])),
             // Hidden characters.
             ("read /etc/\u{202e}x and a\u{200b}b.md", json!([])),
             ("ftp://a.example/x javascript:alert(1) C:\\x", json!([])),

@@ -119,3 +119,15 @@ pub(crate) fn reason(kind: &str, message: impl Into<String>) -> FailureReason {
     let message = printable(&message.into()).chars().take(REASON_CHARS_MAX).collect();
     FailureReason { kind: kind.to_owned(), message }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_can_be_printed_and_is_bounded() {
+        let reason = reason("output", "a key `\u{1b}[2J\u{202e}`".to_owned() + &"x".repeat(10_000));
+        assert!(reason.message.starts_with("a key `\\u{1b}[2J\\u{202e}`xxx"), "{}", reason.message);
+        assert_eq!(reason.message.chars().count(), REASON_CHARS_MAX);
+    }
+}

@@ -144,7 +144,17 @@ fn the_model_and_policies_can_be_set_for_good() {
     let (code, refused) = place.json(&["check", "--policy", "desk", "--plan", "reply.0"]);
     assert_eq!((code, &refused["error"]["rule"]), (Some(2), &json!("grant.protected")), "{refused:#}");
     place.write("home/.config/claw/policies/desk.toml", "claw = 1\nname = \"desk\"\n");
+    // A name is never a file of the folder that one happens to be in.
+    place.write("desk", "claw = 1\nname = \"planted\"\n[planner]\nrounds = 0\n");
     assert_eq!(answer(&["run", "--policy", "desk", "Say it"]).as_deref(), Some("two"));
+    // Nor is a command that is set for good.
+    let out = place
+        .command(&["run", "--policy", "desk", "Say it", "--json"])
+        .env("CLAW_MODEL", "command:./planner")
+        .output()
+        .unwrap();
+    let refused: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!((out.status.code(), &refused["error"]["rule"]), (Some(2), &json!("model.name")), "{refused:#}");
     assert_eq!(place.claw(&["check", "--policy", "none", "--plan", "reply.0"]).code, Some(2));
     // The command line is nearer, and so is the environment.
     let out =
@@ -171,6 +181,8 @@ fn a_command_is_taken_to_remember_what_it_was_shown() {
     place.write("policy.toml", POLICY.replace("accepts = [\"notes\"]\n", "accepts = []\n"));
     let (code, refused) = place.json(&RUN);
     assert_eq!((code, &refused["error"]["rule"]), (Some(2), &json!("planner.context")), "{refused:#}");
+    let proposed = ["plan", "--policy", "policy.toml", "--model", "command:./planner", "Copy the notes"];
+    assert_eq!(place.json(&proposed).1["error"]["rule"], "planner.context");
     // No program lets it forget.
     let (code, refused) = place.json(&["planner", "reset"]);
     assert_eq!((code, &refused["error"]["rule"]), (Some(2), &json!("planner.reset")));

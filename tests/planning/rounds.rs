@@ -248,6 +248,16 @@ fn what_needs_an_approval_runs_once_a_person_said_yes_and_else_it_ends() {
     assert_eq!(approvals, 1);
 }
 
+/// What is on record is what its approval was bound to, also where the planner remembers nothing yet.
+#[test]
+fn an_approval_holds_in_the_first_session_of_a_planner_that_remembers() {
+    let policy = POLICY.replace("grants = [\"out\"]\n", "grants = [\"out\"]\napprove = \"each\"\n");
+    let mut desk = Desk::with_policy(&policy, [last(json!([write("w", json!("x"))]), "w")]);
+    desk = desk.remembering(Label::default());
+    let held = desk.work(TASK, &mut Yes::default());
+    assert_eq!(ended(&held), (Why::Answered, Status::Completed), "{held:#?}");
+}
+
 #[test]
 fn a_planner_that_remembers_is_shown_nothing_that_cannot_be_kept() {
     let replies = || [plan(json!([read("a", "a.md")])), answer("done")];

@@ -1,11 +1,12 @@
 //! `claw planner reset`: what planners were shown counts no more. Their user says so, at a terminal.
 
+use std::os::fd::AsFd as _;
 use std::process::ExitCode;
 
 use claw_policy::Name;
 use serde_json::json;
 
-use crate::ambient::{self, Home};
+use crate::ambient::{self, Home, Typed};
 use crate::error::{DONE, Error, REFUSED};
 use crate::{memory, report};
 
@@ -19,7 +20,9 @@ pub(crate) fn reset(policy: Option<&str>, json: bool) -> Result<ExitCode, Error>
     let whose = policy.as_ref().map_or_else(|| "every policy".to_owned(), |policy| format!("the policy {policy}"));
     tell!("From now on, what planners were shown under {whose} counts as forgotten. Do they really not keep it?");
     tell!("Type yes and Enter if so.");
-    if ambient::read_line().unwrap_or_default().trim_end_matches(['\n', '\r']) != "yes" {
+    let interrupt = ambient::interrupt()?;
+    let answer = ambient::read_line(interrupt.as_fd());
+    if !matches!(answer, Typed::Line(line) if line.trim_end_matches(['\n', '\r']) == "yes") {
         tell!("nothing was changed");
         return Ok(ExitCode::from(REFUSED));
     }

@@ -37,7 +37,7 @@ impl Checking<'_> {
                 None => {
                     let tagged = json!([tagged(step), asked.labels]);
                     let subject = subject(&policy, &self.session.state(), &plan, &step.id, &tagged);
-                    let shown = step.arguments.iter().map(|(name, template)| (name.clone(), written(template)));
+                    let shown = step.arguments.iter().map(|(name, template)| (name.clone(), self.written(template)));
                     (subject, Arc::new(shown.collect()), Arc::new(std::mem::take(&mut asked.labels)))
                 }
             };
@@ -51,6 +51,24 @@ impl Checking<'_> {
         };
         questions.retain(|question| !answered(question));
         questions
+    }
+}
+
+impl Checking<'_> {
+    /// An argument with all that is known: what steps of earlier plans gave too. What is not is as a plan would write it.
+    fn written(&self, template: &Template) -> Value {
+        match template {
+            Template::Value(value) | Template::Input(value) => value.clone(),
+            Template::Array(items) => items.iter().map(|item| self.written(item)).collect(),
+            Template::Object(fields) => {
+                let fields = fields.iter().map(|(name, field)| (name.clone(), self.written(field)));
+                Value::Object(fields.collect::<Map<_, _>>())
+            }
+            Template::Output(output) => {
+                let given = self.session.steps.get(&output.step).and_then(|past| past.value.as_ref());
+                given.and_then(|value| value.pointer(&output.part)).cloned().unwrap_or_else(|| reference(output))
+            }
+        }
     }
 }
 
@@ -77,18 +95,6 @@ fn tagged(step: &ValidatedStep) -> Vec<Value> {
         }
     }
     step.arguments.iter().map(|(name, template)| json!([name, one(template)])).collect()
-}
-
-/// An argument as a plan would write it.
-fn written(template: &Template) -> Value {
-    match template {
-        Template::Value(value) | Template::Input(value) => value.clone(),
-        Template::Array(items) => items.iter().map(written).collect(),
-        Template::Object(fields) => {
-            Value::Object(fields.iter().map(|(name, field)| (name.clone(), written(field))).collect::<Map<_, _>>())
-        }
-        Template::Output(output) => reference(output),
-    }
 }
 
 fn reference(reference: &Reference) -> Value {

@@ -231,6 +231,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_comes_before_it_is_asked_for_is_seen() {
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        let (mut ours, theirs) = (Channel::new(ours, 1 << 20), Channel::new(theirs, 1 << 20));
+        let soon = Wait { until: Some(Instant::now() + Duration::from_secs(5)), interrupt: None };
+        assert!(!ours.has_unread());
+        theirs.send(&"asked", &[], &[], soon).unwrap();
+        theirs.send(&"not asked", &[], &[], soon).unwrap();
+        assert_eq!(ours.receive::<String>(soon).unwrap().message, "asked");
+        assert!(ours.has_unread());
+        assert_eq!(ours.receive::<String>(soon).unwrap().message, "not asked");
+        assert!(!ours.has_unread());
+    }
+
+    #[test]
     fn an_end_that_sends_descriptors_without_end_is_not_listened_to() {
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
         let (mut ours, theirs) = (Channel::new(ours, 1 << 20), Channel::new(theirs, 1 << 20));

@@ -203,8 +203,11 @@ fn case_108_109_urls_that_look_like_others(arena: &mut Arena) -> Contained {
     for scheme in ["file", "ftp", "unix", "ws", "javascript", "HTTPS", "https"] {
         lines.push(get(scheme, granted, "/"));
     }
+    lines.push(get("http", "a".repeat(4 << 20), "/"));
     let grant = format!("http = [\"GET http://{granted}/*\"]\naddresses = [\"127.0.0.1/32\"]");
     let contained = denied(arena, &grant, &lines);
+    let longest = contained.exchanges().iter().filter_map(|exchange| exchange["url"].as_str()).map(str::len).max();
+    assert!(longest.is_some_and(|bytes| bytes <= 8 << 10), "{longest:?}");
     assert!(resolver::asked(arena).is_empty(), "nothing is looked up: {:?}", resolver::asked(arena));
     contained
 }

@@ -46,6 +46,12 @@ fn case_053_bodies_without_end(arena: &mut Arena) -> Contained {
         let contained = arena.tell(&format!("{bytes} 127.0.0.1:{}", server.port)).attack(Ending::Failed(limit));
         assert!(contained.peak.worker_bytes < 64 << 20, "{bytes}: {:?}", contained.peak);
     }
+    // Many that are never finished, each below the limit of one.
+    arena.guest("case_053_bodies_that_are_never_sent").web(&granted(&server, "POST"));
+    let contained = arena.attack(Ending::Failed("limit.sent"));
+    assert!(contained.peak.worker_bytes < 160 << 20, "{:?}", contained.peak);
+    arena.guest("case_053_bodies_without_end").web(&granted(&server, "POST"));
+    arena.limits("http-bytes = \"1MiB\"\nfuel = 1_000_000_000_000");
     assert!(server.seen().is_empty(), "none of them is finished");
     arena.tell(&format!("4096 127.0.0.1:{}", server.port)).attack(Ending::Failed("limit.http-bytes"))
 }
