@@ -8,16 +8,26 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use nix::pty::openpty;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use super::stand_in::{POLICY, step};
 use crate::program::Place;
 
 /// How long the program may take to ask.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What is typed is a signal, as from Ctrl-C.
+const INTERRUPT: &str = "\u{3}";
 
 /// Runs the program at a terminal, types `answer` once it has printed `prompt`, and gives its exit code and what stood there.
 fn at_terminal(place: &Place, arguments: &[&str], prompt: &str, answer: &str) -> (Option<i32>, String) {
+    typing(place, arguments, &[(prompt, answer)])
+}
+
+/// The same, with an answer for each of several things that it prints, in their order.
+fn typing(place: &Place, arguments: &[&str], answers: &[(&str, &str)]) -> (Option<i32>, String) {
     let pty = openpty(None, None).expect("there are terminals");
     let [theirs, again]: [OwnedFd; 2] = [pty.slave.try_clone().expect("it can be shared"), pty.slave];
     let mut command = place.command(arguments);
@@ -36,19 +46,24 @@ fn at_terminal(place: &Place, arguments: &[&str], prompt: &str, answer: &str) ->
             }
         }
     });
-    let (mut text, mut is_typed, until) = (Vec::new(), false, Instant::now() + PATIENCE);
+    let (mut text, mut answers, until) = (Vec::new(), answers.iter().peekable(), Instant::now() + PATIENCE);
     while let Ok(bytes) = printed.recv_timeout(until.saturating_duration_since(Instant::now())) {
         text.extend(bytes);
-        if !is_typed && String::from_utf8_lossy(&text).contains(prompt) {
-            typing.write_all(answer.as_bytes()).expect("somebody reads");
-            is_typed = true;
+        let is_there = |(prompt, _): &&(&str, &str)| String::from_utf8_lossy(&text).contains(prompt);
+        while let Some((_, answer)) = answers.next_if(is_there) {
+            if *answer == INTERRUPT {
+                let child = Pid::from_raw(i32::try_from(child.id()).expect("it is one"));
+                kill(child, Signal::SIGINT).expect("it runs");
+            } else {
+                typing.write_all(answer.as_bytes()).expect("somebody reads");
+            }
         }
     }
     let status = child.wait().expect("it ends");
     drop(typing);
     reader.join().expect("it ends");
     let text = String::from_utf8(text).expect("what is printed is UTF-8");
-    assert!(is_typed, "it asked: {text}");
+    assert!(answers.next().is_none(), "it asked: {text}");
     (status.code(), text)
 }
 
@@ -81,12 +96,21 @@ fn yes_runs_the_plan_and_anything_else_refuses_it() {
         ("yes please\n", 3),
         ("no\n", 3),
         ("\u{4}", 3),
+        (INTERRUPT, 130),
     ] {
         let place = desk(&json!("x"));
         let (found, text) = at_terminal(&place, &RUN, PROMPT, answer);
         assert_eq!(found, Some(code), "{answer:?}: {text}");
         assert_eq!(place.path("out/report.md").exists(), code == 0, "{answer:?}");
     }
+}
+
+#[test]
+fn what_was_typed_before_the_question_is_no_answer_to_it() {
+    let place = desk(&json!("x"));
+    let (code, text) = typing(&place, &RUN, &[("compiling", "yes\nyes\n"), (PROMPT, "no\n")]);
+    assert_eq!(code, Some(3), "{text}");
+    assert!(!place.path("out/report.md").exists());
 }
 
 #[test]
@@ -135,10 +159,8 @@ fn nothing_in_a_value_makes_the_question_lie() {
 #[test]
 fn planners_are_let_forget_at_a_terminal() {
     let place = desk(&json!("x"));
-    let kept = place.write(
-        "home/.local/state/claw/planners/planning/sha256-x.json",
-        "{\"planner\":\"x\",\"context\":{\"secrecy\":[],\"origin\":[]}}",
-    );
+    let kept =
+        place.write("home/.local/state/claw/planners/planning.json", "{\"context\":{\"secrecy\":[],\"origin\":[]}}");
     let reset = |answer| at_terminal(&place, &["planner", "reset", "--policy", "planning"], PROMPT, answer).0;
     assert_eq!(reset("no\n"), Some(3));
     assert!(kept.exists());

@@ -110,7 +110,11 @@ fn case_107_redirects(arena: &mut Arena) -> Contained {
     ] {
         let answer = format!("HTTP/1.1 {status} Moved\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n");
         let server = Server::answering(answer);
-        let contained = ask(arena, &server, "/").attack(FAILED);
+        // Some the tool does not ask for at all: other schemes, what is no URL, and more than five in a row.
+        let is_asked =
+            asked == 1 && (location.starts_with("http") && location != "http://" || location.starts_with('/'));
+        let ending = if is_asked { Ending::Halted("request.denied") } else { FAILED };
+        let contained = ask(arena, &server, "/").attack(ending);
         assert_eq!(server.seen().len(), asked, "{location}");
         assert!(server.seen().iter().all(|request| !request.contains("..")), "{:?}", server.seen());
         last = Some(contained);
