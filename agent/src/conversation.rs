@@ -238,7 +238,9 @@ impl Conversation<'_, '_> {
         self.turns.pop();
         let counted = reply.as_ref().ok().map(|reply| reply.tokens).unwrap_or_default();
         let length = reply.as_ref().map_or(0, |reply| tokens(&reply.text));
-        let spent = counted.prompt.unwrap_or(prompt_tokens).saturating_add(counted.reply.unwrap_or(length));
+        // A service that counts next to nothing does not lift the bound.
+        let prompt = counted.prompt.unwrap_or(prompt_tokens).max(prompt_tokens / 4);
+        let spent = prompt.saturating_add(counted.reply.unwrap_or(length).max(length / 4));
         self.tokens = self.tokens.saturating_add(spent);
         self.note_reply(reply)
     }

@@ -79,6 +79,17 @@ impl WhatIf {
         matches!(self.recorded, Decided::Accepted | Decided::Halted) && self.decided > self.recorded
     }
 
+    /// Takes that a person said yes to these steps of this very plan, which came again then.
+    pub(crate) fn allow(&mut self, allowed: &BTreeSet<&str>) {
+        let asked = |step: &&mut StepWhatIf| step.decided == Decided::NeedsApproval;
+        for step in self.steps.iter_mut().filter(asked).filter(|step| allowed.contains(step.id.as_str())) {
+            step.decided = Decided::Accepted;
+        }
+        if self.decided == Decided::NeedsApproval {
+            self.decided = self.steps.iter().map(|step| step.decided).max().unwrap_or(Decided::Accepted);
+        }
+    }
+
     /// The rules by which the other policy refuses it, or halts it.
     pub fn rules(&self) -> BTreeSet<&'static str> {
         let steps = self.steps.iter().flat_map(|step| &step.violations);

@@ -1,6 +1,6 @@
 //! What another policy would have said of the plans of a record. Nothing runs, and what is on record stays as it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use claw_policy::{Catalogue, Narrowing, Policy, Session, Violation};
@@ -69,9 +69,11 @@ pub fn what_if(
         };
     }
     let mut trial = Trial::of(folder, policy, recorded, unbound);
-    let mut found = Vec::new();
+    let (mut found, mut allowed) = (Vec::new(), BTreeSet::new());
     for (plan, recorded) in decided {
-        let (what_if, grown) = trial.plan(plan, recorded, session)?;
+        let (mut what_if, grown) = trial.plan(plan, recorded, session)?;
+        what_if.allow(&allowed);
+        allowed = plan.approvals.iter().map(|(_, approval)| approval.step.as_str()).collect();
         found.push(what_if);
         session = grown;
     }

@@ -211,6 +211,12 @@ fn approvals_can_be_prepared_and_are_of_the_plan_that_was_shown() {
     assert_eq!((code, &done["status"]), (Some(0), &json!("completed")), "{done:#}");
     let (code, again) = place.json(&["replay", done["run"].as_str().unwrap()]);
     assert_eq!((code, &again["result"]), (Some(0), &json!("same")), "{again:#}");
+    // What a person said yes to is not taken away by the policy that asks for it; what it would refuse is.
+    let id = done["run"].as_str().unwrap();
+    let (code, same) = place.json(&["replay", "--what-if", "policy.toml", id]);
+    assert_eq!(code, Some(0), "{same:#}");
+    place.write("narrow.toml", place.read("policy.toml").replace("[\"user\", \"task\"]", "[\"policy\"]"));
+    assert_eq!(place.json(&["replay", "--what-if", "narrow.toml", id]).0, Some(3));
     // Another input makes it another plan.
     let other = [&["run"], &session[..5], &["name=other.md", "--approve-from", "yes.json"]].concat();
     assert_eq!(place.json(&other).0, Some(3));
