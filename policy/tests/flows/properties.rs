@@ -598,9 +598,8 @@ fn approvals_answer_exactly_what_was_asked() {
             }
 
             // The same but for one thing, with the same answers given there.
-            let elsewhere = replay(&loaded, &policy, &happened);
-            let nothing_more = claw_policy::Label::default();
-            let mut elsewhere = elsewhere.with_context(&loaded, &nothing_more).expect("it is no more than before");
+            let words = claw_policy::TaskText::read("words").expect("it is a task");
+            let mut elsewhere = replay(&loaded, &policy, &happened).with_task(words);
             let mut of_other = replay(&other, &policy, &happened);
             approve(&mut elsewhere, &questions);
             approve(&mut of_other, &questions);
