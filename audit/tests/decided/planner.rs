@@ -132,10 +132,11 @@ fn another_policy_decides_on_each_round_with_what_it_would_have_shown() {
         found.iter().map(|plan| plan.decided).collect::<Vec<_>>()
     };
     use Decided::{Accepted, NeedsApproval, Refused};
-    assert_eq!(verdicts(&policy()), [Accepted, Accepted, NeedsApproval, NeedsApproval]);
+    // The last one is the one before it, which a person said yes to.
+    assert_eq!(verdicts(&policy()), [Accepted, Accepted, NeedsApproval, Accepted]);
     let no_task = policy().replace("[\"task\", \"user\"]", "[\"user\"]");
-    assert_eq!(verdicts(&no_task), [Accepted, Refused, NeedsApproval, NeedsApproval]);
+    assert_eq!(verdicts(&no_task), [Accepted, Refused, NeedsApproval, Accepted]);
     // Once the note is shown, nothing that does not accept it can be written.
     let closed = policy().replace("accepts = [\"notes\"]\n[capability.read]", "[capability.read]");
-    assert_eq!(verdicts(&closed), [Accepted, Refused, NeedsApproval, NeedsApproval]);
+    assert_eq!(verdicts(&closed), [Accepted, Refused, NeedsApproval, Accepted]);
 }
