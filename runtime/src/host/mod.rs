@@ -41,7 +41,7 @@ use claw_policy::Limits;
 use claw_policy::catalogue::Authority;
 use globset::GlobSet;
 use serde::{Deserialize, Serialize};
-use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable, Val};
+use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
 use wasmtime::{Engine, Result, Store};
 use wasmtime_wasi::filesystem::{Dir, WasiFilesystemCtx, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings as wasi;
@@ -397,8 +397,8 @@ pub fn store(engine: &Engine, host: Host) -> Result<Store<Host>> {
     store.limiter(|host| &mut host.meter);
     store.set_fuel(fuel)?;
     // What a call gives back is counted too, each byte of a list as a value of wasmtime's: so a policy that allows longer
-    // outputs allows longer copies.
-    let output = usize::try_from(output_bytes).unwrap_or(usize::MAX).saturating_mul(size_of::<Val>());
+    // outputs allows longer copies. Open: a list of bytes needs an `output-bytes` of some five times its length.
+    let output = usize::try_from(output_bytes).unwrap_or(usize::MAX).saturating_mul(8);
     store.set_hostcall_fuel(output.clamp(HOSTCALL_BYTES_MIN, HOSTCALL_BYTES_MAX));
     store.set_max_component_handles(usize::try_from(handles).unwrap_or(usize::MAX));
     store.set_epoch_deadline(crate::engine::epochs(time));
