@@ -160,8 +160,11 @@ impl Conversation<'_, '_> {
                 }
                 Status::Halted => return Err(end(Why::Halted, "a rule stopped the plan while it ran")),
                 Status::Interrupted => return Err(end(Why::Interrupted, "its user stopped it")),
-                Status::Completed if is_last => return Ok(Ok(outcome.answer.clone().unwrap_or_default())),
                 Status::Completed | Status::Failed => {
+                    // One that names what is not there, as JSON may turn out to have no such part, is not the last.
+                    if let Some(answer) = outcome.answer.as_ref().filter(|_| is_last) {
+                        return Ok(Ok(answer.clone()));
+                    }
                     // The last plan is told to nobody: there is no other.
                     let told = if rounds_left == 0 { Vec::new() } else { self.tell()? };
                     return Ok(Err(told::outcome(&told, rounds_left)));

@@ -12,5 +12,5 @@ mod told;
 
 pub use conversation::{Event, With, converse};
 pub use ending::{Ending, Planned};
-pub use person::{Nobody, Person, Said, submit};
+pub use person::{Consent, Nobody, Person, submit};
 pub use propose::{Proposal, propose};

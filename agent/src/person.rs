@@ -7,12 +7,12 @@ use claw_runtime::{ExecuteError, PlanOutcome, Progress, Run};
 /// Somebody who can say yes.
 pub trait Person {
     /// Shows what a plan wants to do, all of it, and says what came of it.
-    fn allows(&mut self, questions: &[Question]) -> Said;
+    fn allows(&mut self, questions: &[Question]) -> Consent;
 }
 
-/// What a person said.
+/// What a person says to a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum Consent {
     /// Yes, in this way.
     Yes(ApprovedBy),
     /// Anything else.
@@ -26,8 +26,8 @@ pub enum Said {
 pub struct Nobody;
 
 impl Person for Nobody {
-    fn allows(&mut self, _: &[Question]) -> Said {
-        Said::No
+    fn allows(&mut self, _: &[Question]) -> Consent {
+        Consent::No
     }
 }
 
@@ -47,9 +47,9 @@ pub fn submit(
         return Ok(outcome);
     }
     let by = match person.allows(&outcome.questions) {
-        Said::Yes(by) => by,
-        Said::No => return Ok(outcome),
-        Said::Interrupt => {
+        Consent::Yes(by) => by,
+        Consent::No => return Ok(outcome),
+        Consent::Interrupt => {
             return Ok(PlanOutcome { status: Status::Interrupted, questions: Vec::new(), ..outcome });
         }
     };

@@ -165,8 +165,10 @@ pub(crate) fn read_secret(path: &Path) -> Result<Vec<u8>, String> {
 /// Reads a policy: a regular file that no stranger can write, in a folder where none can put another in its place.
 pub(crate) fn read_policy(path: &Path) -> Result<String, Error> {
     let shown = claw_policy::printable::printable(&path.to_string_lossy());
-    let unreadable =
-        |why: String| Error::policy_file("policy.read", path, format!("the policy `{shown}` cannot be read: {why}"));
+    let unreadable = |why: String| {
+        Error::policy_file("policy.read", path, format!("the policy `{shown}` cannot be read: {why}"))
+            .help("a bare name is one of `policies` in claw's configuration folder; a file of this folder is `./NAME`")
+    };
     let metadata = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
     if !metadata.is_file() {
         return Err(unreadable("it is no file".to_owned()));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
-use claw_agent::{Nobody, Person, Said};
+use claw_agent::{Consent, Nobody, Person};
 use claw_audit::ApprovedBy;
 use claw_policy::printable::printable;
 use claw_policy::{Grant, Label, Name, Policy, Question, Target};
@@ -33,10 +33,10 @@ pub(crate) fn person<'p>(policy: &'p Policy, prepared: Option<&Path>) -> Result<
 struct Prepared(BTreeSet<String>);
 
 impl Person for Prepared {
-    fn allows(&mut self, questions: &[Question]) -> Said {
+    fn allows(&mut self, questions: &[Question]) -> Consent {
         match questions.iter().all(|question| self.0.contains(&question.subject())) {
-            true => Said::Yes(ApprovedBy::File),
-            false => Said::No,
+            true => Consent::Yes(ApprovedBy::File),
+            false => Consent::No,
         }
     }
 }
@@ -63,7 +63,7 @@ struct Terminal<'p> {
 }
 
 impl Person for Terminal<'_> {
-    fn allows(&mut self, questions: &[Question]) -> Said {
+    fn allows(&mut self, questions: &[Question]) -> Consent {
         // What was typed before the question is no answer to it.
         ambient::drop_typed();
         tell!("\nNo rule refuses this plan, and the policy wants a person to say yes to it:");
@@ -77,9 +77,9 @@ impl Person for Terminal<'_> {
         }
         tell!("Type yes and Enter to run the plan. Anything else refuses it.");
         match ambient::read_line(self.interrupt.as_fd()) {
-            Typed::Line(line) if line.trim_end_matches(['\n', '\r']) == "yes" => Said::Yes(ApprovedBy::Terminal),
-            Typed::Line(_) => Said::No,
-            Typed::Interrupt => Said::Interrupt,
+            Typed::Line(line) if line.trim_end_matches(['\n', '\r']) == "yes" => Consent::Yes(ApprovedBy::Terminal),
+            Typed::Line(_) => Consent::No,
+            Typed::Interrupt => Consent::Interrupt,
         }
     }
 }

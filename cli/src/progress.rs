@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use claw_agent::planner::Progress as Asking;
-use claw_agent::{Event, Person, Said};
+use claw_agent::{Consent, Event, Person};
 use claw_policy::Question;
 use claw_policy::printable::printable;
 use claw_runtime::Progress;
@@ -87,7 +87,7 @@ pub(crate) struct Aside<'l> {
 }
 
 impl Person for Aside<'_> {
-    fn allows(&mut self, questions: &[Question]) -> Said {
+    fn allows(&mut self, questions: &[Question]) -> Consent {
         self.live.bar.suspend(|| self.person.allows(questions))
     }
 }

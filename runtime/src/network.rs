@@ -96,6 +96,10 @@ impl Traffic<'_> {
     fn note(&mut self, exchange: Exchange) {
         self.noted += exchange.url.len() + exchange.outcome.len() + EXCHANGE_BYTES;
         self.exchanges.push(exchange);
+        if self.noted > NOTED_BYTES_MAX {
+            let outcome = "more was asked for than is noted of a step: nothing more is done".to_owned();
+            self.exchanges.push(Exchange { outcome, ..self.exchange("", "") });
+        }
     }
 
     /// What `work` gives; nothing, where the user interrupts before.

@@ -47,6 +47,18 @@ fn a_later_round_uses_what_an_earlier_one_gave_and_the_answer_is_an_output() {
     assert_eq!(names, all);
 }
 
+/// What a tool gives as JSON has its parts only once it has run.
+#[test]
+fn a_part_that_is_not_there_is_no_answer() {
+    let policy = POLICY.replacen("[capability.read]\n", "[capability.read]\noutput = \"json\"\n", 1);
+    let plan = json!({ "claw": 1, "steps": [read("a", "a.md")], "answer": { "$step": "a", "at": "/none" } });
+    let mut desk = Desk::with_policy(&policy, [Say::Text(plan.to_string()), answer("There is none.")]);
+    desk.place.write("notes/a.md", "{\"some\": 1}");
+    let held = desk.alone(TASK);
+    assert_eq!((ended(&held), held.ending.plans.len()), ((Why::Answered, Status::Completed), 1), "{held:#?}");
+    assert_eq!(held.ending.answer, Some(json!("There is none.")));
+}
+
 #[test]
 fn a_planner_answers_in_its_own_words() {
     let held = Desk::new([answer("There is nothing to do.")]).alone("Is there anything to do?");

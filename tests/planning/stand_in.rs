@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claw_agent::planner::{Bounds, Planner, PlannerError, Progress, Prompt, Reply, Tokens, Turn};
-use claw_agent::{Ending, Nobody, Person, Said, With, converse};
+use claw_agent::{Consent, Ending, Nobody, Person, With, converse};
 use claw_audit::{ApprovedBy, Event, Machine, Record, recheck, verify};
 use claw_policy::{Catalogue, Document, Given, Label, Policy, Question, Session, TaskText};
 use claw_runtime::{Allocation, Cache, Compiler, Components, Ended, Folders, Places, Run, Runtime, replay};
@@ -134,9 +134,9 @@ impl Planner for Scripted {
 pub(crate) struct Yes(pub(crate) Vec<String>);
 
 impl Person for Yes {
-    fn allows(&mut self, questions: &[Question]) -> Said {
+    fn allows(&mut self, questions: &[Question]) -> Consent {
         self.0.extend(questions.iter().map(|question| question.step.to_string()));
-        Said::Yes(ApprovedBy::Terminal)
+        Consent::Yes(ApprovedBy::Terminal)
     }
 }
 

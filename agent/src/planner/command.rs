@@ -9,7 +9,7 @@
 //!   "system": "the rules for plans, what may be called, and the task",
 //!   "turns": [{"from": "user", "text": "…"}, {"from": "planner", "text": "…"}, {"from": "user", "text": "…"}],
 //!   "schema": {"the JSON schema of the reply": "…"},
-//!   "bounds": {"bytes": 1048576, "milliseconds": 120000}
+//!   "bounds": {"bytes": 1048576}
 //! }
 //! ```
 //!
@@ -45,8 +45,8 @@ const STDERR_BYTES_MAX: usize = 2 << 10;
 /// The time that is left for the rest of standard error, once a command is killed.
 const STDERR_TIME_MAX: Duration = Duration::from_millis(500);
 
-/// The time between two looks at whether a command has ended, after it closed its standard output.
-const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// The time between two looks at whether a command has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// What a command sees of the environment.
 #[derive(Clone, Debug, Default)]
@@ -83,6 +83,7 @@ impl CommandPlanner {
             return Err(broken(io::Error::other("it has no pipes")));
         };
         // It may write before it has read all.
+        tokio::spawn(end_group(Pid::from_child(&running.child)));
         tokio::spawn(feed(Sender::from_owned_fd(input).map_err(broken)?, document(prompt, bounds).to_string()));
         let errors = tokio::spawn(last_words(Receiver::from_owned_fd(errors).map_err(broken)?));
         watch(Progress::Waiting);
@@ -167,11 +168,7 @@ struct Running {
 impl Running {
     /// Waits for its end, and ends what it started.
     async fn ended(&mut self) -> io::Result<ExitStatus> {
-        let pid = Pid::from_child(&self.child);
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        while waitid(WaitId::Pid(pid), options)?.is_none() {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
+        end_of(Pid::from_child(&self.child)).await?;
         self.kill()
     }
 
@@ -191,6 +188,23 @@ impl Drop for Running {
     }
 }
 
+/// Waits for the end of a command, and leaves it to be waited for: until then, its id is nobody else's.
+async fn end_of(pid: Pid) -> io::Result<()> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    while waitid(WaitId::Pid(pid), options)?.is_none() {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(())
+}
+
+/// Once a command has ended, ends what it started: that could keep its standard output open.
+async fn end_group(pid: Pid) {
+    // Where it was waited for already, its group has been ended.
+    if end_of(pid).await.is_ok() {
+        let _ = kill_process_group(pid, Signal::KILL);
+    }
+}
+
 /// What a command reads.
 fn document(prompt: Prompt<'_>, bounds: Bounds<'_>) -> Value {
     let turn = |turn: &Turn| match turn {
@@ -202,7 +216,8 @@ fn document(prompt: Prompt<'_>, bounds: Bounds<'_>) -> Value {
         "system": prompt.system,
         "turns": prompt.turns.iter().map(turn).collect::<Vec<_>>(),
         "schema": prompt.schema,
-        "bounds": {"bytes": bounds.bytes, "milliseconds": u64::try_from(bounds.time.as_millis()).unwrap_or(u64::MAX)},
+        // Not the time that is left: it would tell how long steps took that the planner may not see.
+        "bounds": {"bytes": bounds.bytes},
     })
 }
 

@@ -40,6 +40,7 @@ pub use self::deadline::Bounds;
 pub use self::failure::{Failure, Part, Phase, Told};
 pub(crate) use self::interrupt::interrupted;
 pub use self::lookup::{Resolve, SystemResolver};
+pub use self::tls::{platform_roots, trusting};
 
 /// How long a denial takes at least, so that how soon it comes does not tell what was denied: no lookup, or a lookup and
 /// what it found.

@@ -38,21 +38,26 @@ impl Trust {
         if roots.is_empty() {
             return Err("there is no certificate in it".to_owned());
         }
-        Ok(Self::Given(config(roots)?))
+        Ok(Self::Given(Arc::new(trusting(roots)?)))
     }
 
     fn config(&self) -> Result<Arc<ClientConfig>, String> {
         static PLATFORM: OnceLock<Result<Arc<ClientConfig>, String>> = OnceLock::new();
         match self {
             Self::Given(config) => Ok(Arc::clone(config)),
-            Self::Platform => PLATFORM.get_or_init(platform).clone(),
+            Self::Platform => PLATFORM.get_or_init(|| Ok(Arc::new(trusting(platform_roots()?)?))).clone(),
         }
     }
 }
 
+/// The certificates that the platform trusts.
+///
+/// # Errors
+/// There are none that can be used; in words.
+///
 /// # Ambient Authority
-/// Reads the platform's certificates, and as OpenSSL does the variables that say where they are.
-fn platform() -> Result<Arc<ClientConfig>, String> {
+/// Reads them, and as OpenSSL does the variables that say where they are.
+pub fn platform_roots() -> Result<RootCertStore, String> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     // A platform may have certificates that are malformed: they are not trusted, and the others are.
@@ -60,11 +65,15 @@ fn platform() -> Result<Arc<ClientConfig>, String> {
     match found.errors.first() {
         Some(error) if roots.is_empty() => Err(format!("the platform's certificates cannot be read: {error}")),
         None if roots.is_empty() => Err("the platform has no certificates".to_owned()),
-        _ => config(roots),
+        _ => Ok(roots),
     }
 }
 
-fn config(roots: RootCertStore) -> Result<Arc<ClientConfig>, String> {
+/// How TLS is spoken by all of claw, with whom `roots` vouch for.
+///
+/// # Errors
+/// What the library says.
+pub fn trusting(roots: RootCertStore) -> Result<ClientConfig, String> {
     // Named here, so that no crate elsewhere can choose another: TLS 1.2 with ECDHE and AEAD, and 1.3.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
@@ -75,7 +84,7 @@ fn config(roots: RootCertStore) -> Result<Arc<ClientConfig>, String> {
     // A ticket would tell the server that two steps, or two runs, are of one user.
     config.resumption = Resumption::disabled();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(config)
 }
 
 /// A TLS connection to `host` over a TCP connection, if that is who is there.

@@ -141,7 +141,9 @@ impl Host {
         }
         self.wait_until_ready(stream)?;
         self.write_to(call, stream, bytes)?;
-        self.wait_until_ready(stream)
+        self.wait_until_ready(stream)?;
+        // What could not be sent after all is no write that was done.
+        self.room(stream).map(drop)
     }
 
     fn splice_now(

@@ -91,8 +91,7 @@ impl Host {
     }
 
     fn connect_now(&mut self, number: u32, to: SocketAddr) -> SocketResult<()> {
-        let outside = self.outside.as_mut().map(|outside| outside.operate(Operation::Connect { number, to }));
-        let answer = outside.transpose().map_err(SocketError::trap)?.unwrap_or(Err(Fault::Denied));
+        let answer = self.operate(Operation::Connect { number, to }).map_err(SocketError::trap)?;
         if answer == Err(Fault::Denied) {
             self.note_denied(to.to_string(), Rule::Connection);
         }
@@ -109,7 +108,7 @@ impl Host {
         answered!(
             self,
             asked,
-            match self.operate(Operation::Receive(peer, most)) {
+            match self.stream(Operation::Receive(peer, most)) {
                 Ok(Given::Bytes(bytes)) => Ok(bytes),
                 Ok(_) => Err(StreamError::trap("the parent gave something else")),
                 Err(error) => Err(error),
@@ -129,7 +128,7 @@ impl Host {
         self.sent_left = self.sent_left.checked_sub(bytes.len() as u64).ok_or(Stop::Limit(Limit::Sent))?;
         let asked = self.ask(call).on(self.peer(peer)).sends(&bytes);
         let sent: StreamResult<bool> =
-            answered!(self, asked, self.operate(Operation::Send(peer, bytes)).map(|given: Given| given == Given::Done));
+            answered!(self, asked, self.stream(Operation::Send(peer, bytes)).map(|given| given == Given::Done));
         self.note_sent(peer, sent)
     }
 
@@ -142,7 +141,7 @@ impl Host {
         }
         let asked = self.ask("wasi:io/streams#[method]output-stream.check-write").on(self.peer(peer));
         let sent: StreamResult<bool> =
-            answered!(self, asked, self.operate(Operation::Flush(peer)).map(|given: Given| given == Given::Done));
+            answered!(self, asked, self.stream(Operation::Flush(peer)).map(|given| given == Given::Done));
         let is_full = sent.as_ref().is_ok_and(|is_sent| !is_sent);
         self.note_sent(peer, sent)?;
         Ok(if is_full { 0 } else { super::io_streams::CHUNK_BYTES_MAX })
@@ -169,8 +168,7 @@ impl Host {
 
     fn watch(&mut self, awaited: &[Awaited], time: Option<u64>) -> StreamResult<Waited> {
         let began = Instant::now();
-        let given: StreamResult<Given> = self.operate(Operation::Wait(awaited.to_vec(), time));
-        match given? {
+        match self.stream(Operation::Wait(awaited.to_vec(), time))? {
             Given::Ready(ready) => {
                 Ok(Waited { ready, time_ns: u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX) })
             }
@@ -182,8 +180,7 @@ impl Host {
     pub(super) fn shut_down(&mut self, peer: u32, direction: Direction) -> SocketResult<()> {
         let asked =
             self.ask("wasi:sockets/tcp#[method]tcp-socket.shutdown").on(self.peer(peer)).numbers([direction as u64]);
-        let done: SocketResult<()> =
-            answered!(self, asked, self.operate(Operation::Shutdown(peer, direction)).map(drop));
+        let done: SocketResult<()> = answered!(self, asked, self.shut_down_now(peer, direction));
         done?;
         if let Some(peer) = self.peers.open.get_mut(&peer) {
             peer.is_closed |= direction != Direction::Receive;
@@ -192,17 +189,18 @@ impl Host {
         Ok(())
     }
 
-    /// Ends a connection. There is nothing to tell the guest of it.
+    fn shut_down_now(&mut self, peer: u32, direction: Direction) -> SocketResult<()> {
+        let answer = self.operate(Operation::Shutdown(peer, direction)).map_err(SocketError::trap)?;
+        Ok(answer.map(drop)?)
+    }
+
+    /// Ends a connection. Whatever comes of it, there is nothing to tell the guest.
     pub(super) fn hang_up(&mut self, peer: u32) -> Result<()> {
         self.peers.open.remove(&peer);
-        if self.tape.plays() {
-            return Ok(());
+        if !self.tape.plays() {
+            let _told = self.operate(Operation::Close(peer))?;
         }
-        let closed: SocketResult<Given> = self.operate(Operation::Close(peer));
-        match closed.map_err(SocketError::downcast) {
-            Ok(_) | Err(Ok(_)) => Ok(()),
-            Err(Err(trap)) => Err(trap),
-        }
+        Ok(())
     }
 
     fn note_sent(&mut self, peer: u32, sent: StreamResult<bool>) -> StreamResult<()> {
@@ -218,27 +216,16 @@ impl Host {
         self.peers.address(peer).map_or_else(|| "tcp:".to_owned(), |address| format!("tcp://{address}"))
     }
 
-    fn operate<E: From<Fault> + Trapped>(&mut self, operation: Operation) -> Result<Given, E> {
+    /// What a stream's operation gave.
+    fn stream(&mut self, operation: Operation) -> StreamResult<Given> {
+        Ok(self.operate(operation).map_err(|error| StreamError::Trap(error.into()))??)
+    }
+
+    /// Has the parent do it. An error ends the step.
+    fn operate(&mut self, operation: Operation) -> io::Result<Result<Given, Fault>> {
         match &mut self.outside {
-            Some(outside) => outside.operate(operation).map_err(E::trapped)?.map_err(E::from),
-            None => Err(Fault::Denied.into()),
+            Some(outside) => outside.operate(operation),
+            None => Ok(Err(Fault::Denied)),
         }
-    }
-}
-
-/// An error that can end the step.
-trait Trapped {
-    fn trapped(error: io::Error) -> Self;
-}
-
-impl Trapped for SocketError {
-    fn trapped(error: io::Error) -> Self {
-        Self::trap(error)
-    }
-}
-
-impl Trapped for StreamError {
-    fn trapped(error: io::Error) -> Self {
-        Self::Trap(error.into())
     }
 }

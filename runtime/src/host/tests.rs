@@ -3,6 +3,7 @@
 mod components;
 mod inert;
 mod paths;
+mod peers;
 mod replays;
 mod streams;
 mod writes;
@@ -18,6 +19,7 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
     DescriptorFlags, ErrorCode, HostDescriptor, HostDirectoryEntryStream, NewTimestamp, OpenFlags, PathFlags,
 };
 use wasmtime_wasi::p2::{FsResult, StreamError};
+use wasmtime_wasi_io::bindings::wasi::io;
 
 use super::*;
 

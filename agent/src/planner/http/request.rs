@@ -63,7 +63,7 @@ impl Endpoint {
 
     /// What sends one request: over no proxy, on to no other place, and nothing is kept for the next.
     fn client(&self) -> Result<Client, Problem> {
-        let tls = self.trust.config().map_err(|error| Problem::Connection { why: error.to_string(), again: false })?;
+        let tls = self.trust.config().map_err(|why| Problem::Connection { why, again: false })?;
         Client::builder()
             .tls_backend_preconfigured(tls)
             .http1_only()

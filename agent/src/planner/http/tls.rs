@@ -1,8 +1,6 @@
-//! Whose certificates are believed: rustls with ring, and the platform's roots.
+//! Whose certificates a service's are held against.
 
-use std::sync::Arc;
-
-use rustls::client::Resumption;
+use claw_runtime::connector::{platform_roots, trusting};
 use rustls::{ClientConfig, RootCertStore};
 
 /// Who may say that a service is who it says it is.
@@ -15,15 +13,7 @@ impl Trust {
     /// # Ambient Authority
     /// Reads them.
     pub(in crate::planner) fn platform() -> Result<Self, String> {
-        let found = rustls_native_certs::load_native_certs();
-        let mut roots = RootCertStore::empty();
-        // Those that are malformed are not trusted, and the others are.
-        roots.add_parsable_certificates(found.certs);
-        match found.errors.first() {
-            Some(error) if roots.is_empty() => Err(format!("the platform's certificates cannot be read: {error}")),
-            None if roots.is_empty() => Err("the platform has no certificates".to_owned()),
-            _ => Ok(Self(roots)),
-        }
+        platform_roots().map(Self)
     }
 
     /// Nobody's: for what is spoken to without TLS.
@@ -38,15 +28,8 @@ impl Trust {
         Self(roots)
     }
 
-    /// How to speak TLS. The provider is named here, so that no other crate can choose one.
-    pub(super) fn config(&self) -> Result<ClientConfig, rustls::Error> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(self.0.clone())
-            .with_no_client_auth();
-        config.resumption = Resumption::disabled();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(config)
+    /// How to speak TLS.
+    pub(super) fn config(&self) -> Result<ClientConfig, String> {
+        trusting(self.0.clone())
     }
 }

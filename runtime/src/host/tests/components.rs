@@ -1,6 +1,7 @@
 //! Whole components that use more than a step may.
 
-use wasmtime::component::Component;
+use claw_policy::catalogue::Authority;
+use wasmtime::component::{Component, Linker};
 
 use super::*;
 use crate::engine::{Allocation, engine, tick};
