@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -76,9 +76,10 @@ fn open(folder: &File) {
     rustix::io::read(&file, &mut text).unwrap();
 }
 
-/// A message to a thread behind it, and one back.
+/// A message to a thread behind it, and one back: by `read` and `write`, since the wall lets no `recvfrom` through.
 fn hop(folder: &File, parts: Wall, rounds: usize) -> Duration {
-    let (mut ours, mut theirs) = UnixStream::pair().unwrap();
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let [mut ours, mut theirs] = [ours, theirs].map(|end| File::from(OwnedFd::from(end)));
     thread::scope(|scope| {
         scope.spawn(move || {
             let _stands = Wall::around_this_thread(parts, &[folder.as_fd()]);
