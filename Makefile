@@ -1,8 +1,10 @@
 # Setting up, showing and testing claw. `make demo` is the first thing to try.
 
 CARGO ?= cargo
+# Where what `make test-model` needs is installed.
+MODEL := $(CURDIR)/target/model
 
-.PHONY: demo test fuzz fuzz-short bench guests setup build
+.PHONY: demo test test-model fuzz fuzz-short bench guests setup build
 
 ## demo: build claw, run two examples, on real files and over real HTTP, and show what is refused
 demo: build
@@ -22,7 +24,12 @@ test: setup guests
 	RUSTC_WRAPPER=$(CURDIR)/fuzz/rustc.sh $(CARGO) clippy --manifest-path fuzz/Cargo.toml \
 		--target-dir $${CARGO_TARGET_DIR:-target} --all-targets --locked -- --deny warnings
 	@$(MAKE) --no-print-directory fuzz-short
+	@$(if $(CLAW_TEST_MODEL),$(MAKE) --no-print-directory test-model)
 	$(CARGO) test --workspace --locked --test hostile
+
+## test-model: a real model of 135 million parameters plans, on this machine alone; part of `make test` with CLAW_TEST_MODEL=1
+test-model: setup $(MODEL)/installed
+	CLAW_TEST_MODEL_IN=$(MODEL) $(CARGO) test --workspace --locked --test hostile a_real_model
 
 ## fuzz-short: a minute of fuzzing for each target, and what its corpus reaches: see fuzz/README.md
 fuzz-short: setup
@@ -62,6 +69,12 @@ $(MADE)/python/bin/componentize-py: $(GUESTS)/python/requirements.txt
 
 $(MADE)/python.wasm: $(MADE)/python/bin/componentize-py $(GUESTS)/python/guest.py $(GUESTS)/python/guest.wit
 	cd $(GUESTS)/python && ../target/python/bin/componentize-py --quiet --wit-path guest.wit --world notes componentize guest --output ../target/python.wasm
+
+$(MODEL)/installed: tests/hostile/model/requirements.txt
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { $(call install,python3 python3-venv); }
+	python3 -m venv $(MODEL)
+	$(MODEL)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
+	touch $@
 
 # Debian's own will do; only root can ask for them.
 install = if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install --yes -qq --no-install-recommends $(1); \

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use claw_audit::{Machine, Record};
 use claw_policy::{Plan, Policy, Session};
-use claw_runtime::{Allocation, Run, Runtime};
+use claw_runtime::{Allocation, Nobody, Run, Runtime};
 
 use place::Place;
 
@@ -107,7 +107,7 @@ pub(crate) fn submitted(place: &Place, capability: &str, arguments: &str, rounds
         let plan = format!(
             r#"{{"claw":1,"steps":[{{"id":"s{number}","capability":"{capability}","arguments":{arguments}}}]}}"#
         );
-        let outcome = run.submit(plan.as_bytes(), &mut |_| {}).unwrap();
+        let outcome = run.submit(plan.as_bytes(), &mut Nobody, &mut |_| {}).unwrap();
         assert!(outcome.answer.is_some(), "{outcome:?}");
     };
     (0..100.min(rounds)).for_each(|_| submit());

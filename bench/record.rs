@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use claw_audit::{Event, Machine, Record, Status};
 use claw_policy::Session;
-use claw_runtime::{Allocation, Run, Runtime};
+use claw_runtime::{Allocation, Nobody, Run, Runtime};
 use sha2::{Digest as _, Sha256};
 
 use crate::place::{self, Place};
@@ -40,7 +40,7 @@ fn sealed(place: &Place, plans: usize, steps: usize) -> Verifiable {
     let mut run =
         Run::open(Arc::clone(&policy), &document, Default::default(), session, runtime, record, "bench").unwrap();
     for plan in 0..plans {
-        let outcome = run.submit(pure(plan, steps).as_bytes(), &mut |_| {}).unwrap();
+        let outcome = run.submit(pure(plan, steps).as_bytes(), &mut Nobody, &mut |_| {}).unwrap();
         assert!(outcome.answer.is_some(), "{outcome:?}");
     }
     run.seal(Status::Completed).unwrap();

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use claw_agent::planner::{Bounds, Planner, PlannerError, Progress, Prompt, Reply, Tokens};
-use claw_agent::{Nobody, With, converse};
+use claw_agent::{With, converse};
 use claw_audit::{Machine, Record};
 use claw_policy::{Session, TaskText};
-use claw_runtime::{Allocation, Run, Runtime};
+use claw_runtime::{Allocation, Nobody, Run, Runtime};
 
 use crate::floors;
 use crate::place::{self, Place};
@@ -58,14 +58,14 @@ pub(crate) fn rounds(place: &Place) {
         Run::open(Arc::clone(&policy), &document, catalogue, session, runtime, record.unwrap(), "bench").unwrap()
     };
     let mut run = open();
-    run.submit(plan("warm").as_bytes(), &mut |_| {}).unwrap();
+    run.submit(plan("warm").as_bytes(), &mut Nobody, &mut |_| {}).unwrap();
     let began = Instant::now();
     for n in 0..ROUNDS {
-        run.submit(plan(&format!("r{n}")).as_bytes(), &mut |_| {}).unwrap();
+        run.submit(plan(&format!("r{n}")).as_bytes(), &mut Nobody, &mut |_| {}).unwrap();
     }
     let alone = began.elapsed() / ROUNDS as u32;
     let mut run = open();
-    run.submit(plan("warm").as_bytes(), &mut |_| {}).unwrap();
+    run.submit(plan("warm").as_bytes(), &mut Nobody, &mut |_| {}).unwrap();
     let mut planner = Repeating { rounds: 0, prompt: 0 };
     let began = Instant::now();
     let with = With { planner: &mut planner, person: &mut Nobody, keep: &mut |_| Ok(()), watch: &mut |_| {} };

@@ -4,11 +4,10 @@ use std::time::{Duration, Instant};
 
 use claw_audit::{Ended, NoReply, Prompt as Asked, RecordError, Reply as Replied, Said as Noted, Status, Why};
 use claw_policy::{Disclosure, Label};
-use claw_runtime::{ExecuteError, JournalError, PlanOutcome, Run};
+use claw_runtime::{ExecuteError, JournalError, Person, PlanOutcome, Run};
 use serde_json::Value;
 
 use crate::ending::{Ending, Planned, status};
-use crate::person::{Person, submit};
 use crate::planner::{Bounds, Planner, PlannerError, Progress, Prompt, Reply, Turn};
 use crate::prompt::{self, counted, tokens};
 use crate::reply::{NoPlan, Said, read};
@@ -148,8 +147,9 @@ impl Conversation<'_, '_> {
                 Said::Plan { is_last } => is_last,
             };
             let watch = &mut *self.with.watch;
-            let outcome =
-                submit(self.run, text.as_bytes(), self.with.person, &mut |progress| watch(Event::Plan(progress)))?;
+            let outcome = self
+                .run
+                .submit(text.as_bytes(), self.with.person, &mut |progress| watch(Event::Plan(progress)))?;
             self.turns.extend([Turn::User(std::mem::take(&mut next)), Turn::Planner(text.clone())]);
             let status = outcome.status;
             self.plans.push(Planned { text, outcome });

@@ -38,9 +38,9 @@ impl Ending {
         self.plans.last().filter(|_| ends).map(|plan| plan.outcome.violations.as_slice()).unwrap_or_default()
     }
 
-    /// What a person would have had to be asked, where that is why it ended.
+    /// What nobody said yes to, where that is why it ended.
     pub fn questions(&self) -> &[Question] {
-        let ends = self.why == Why::Refused;
+        let ends = matches!(self.why, Why::Refused | Why::Halted);
         self.plans.last().filter(|_| ends).map(|plan| plan.outcome.questions.as_slice()).unwrap_or_default()
     }
 }

@@ -2,7 +2,6 @@
 
 mod conversation;
 mod ending;
-mod person;
 pub mod planner;
 mod prompt;
 mod propose;
@@ -12,5 +11,4 @@ mod told;
 
 pub use conversation::{Event, With, converse};
 pub use ending::{Ending, Planned};
-pub use person::{Consent, Nobody, Person, submit};
 pub use propose::{Proposal, propose};

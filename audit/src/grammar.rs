@@ -76,6 +76,7 @@ impl Grammar {
             (State::Between | State::Accepted | State::Stopped, Event::Prompt(_)) => State::Asked,
             (State::Asked, Event::Reply(_) | Event::NoReply(_)) => State::Between,
             (State::Between, Event::Approval(_)) => State::Between,
+            (State::Accepted, Event::Approval(_)) => State::Accepted,
             (State::Between | State::Accepted | State::Stopped, Event::Disclosed(Disclosed { step, .. }))
                 if self.started.contains(step) =>
             {

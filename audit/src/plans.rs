@@ -25,8 +25,10 @@ pub(crate) struct RecordedPlan<'e> {
     /// The steps that started.
     pub(crate) steps: Vec<RecordedStep<'e>>,
     pub(crate) halt: Option<(u64, &'e Halt)>,
-    /// What a person allowed of it; then it comes again.
+    /// What a person allowed of it before anything of it ran; then it comes again.
     pub(crate) approvals: Vec<(u64, &'e Approval)>,
+    /// What a person allowed of its steps when they started.
+    pub(crate) allowed: Vec<(u64, &'e Approval)>,
     /// What the planner got to know of its steps.
     pub(crate) disclosed: Vec<(u64, &'e Disclosed)>,
 }
@@ -59,6 +61,10 @@ pub(crate) enum End<'e> {
 }
 
 impl RecordedPlan<'_> {
+    fn is_accepted(&self) -> bool {
+        self.verdict.as_ref().is_some_and(|verdict| verdict.verdict == Verdict::Accepted)
+    }
+
     /// The halt that was decided before a step started. What halted a step that had started is the word of what ran it.
     pub(crate) fn decided_halt(&self) -> Option<(u64, &Halt)> {
         let all_done = self.steps.iter().all(|step| matches!(step.end, Some((_, End::Done { .. }))));
@@ -81,8 +87,16 @@ pub(crate) fn plans<'e>(folder: &Path, events: &'e [Event]) -> Result<Vec<Record
             (Event::Plan { text, base64 }, _) => {
                 let text =
                     plan_text(folder, text, *base64).map_err(|what| fault(&folder.join(LOG), Some(line), what))?;
-                let (steps, approvals, disclosed) = (Vec::new(), Vec::new(), Vec::new());
-                plans.push(RecordedPlan { line, text, verdict: None, steps, halt: None, approvals, disclosed });
+                plans.push(RecordedPlan {
+                    line,
+                    text,
+                    verdict: None,
+                    steps: Vec::new(),
+                    halt: None,
+                    approvals: Vec::new(),
+                    allowed: Vec::new(),
+                    disclosed: Vec::new(),
+                });
                 Some(())
             }
             (_, Some(plan)) => plan.take(line, event),
@@ -111,6 +125,7 @@ impl<'e> RecordedPlan<'e> {
             }
             Event::Failed { step, usage, .. } => self.end(line, step, End::Failed { usage })?,
             Event::Halt(halt) => self.halt = Some((line, halt)),
+            Event::Approval(approval) if self.is_accepted() => self.allowed.push((line, approval)),
             Event::Approval(approval) => self.approvals.push((line, approval)),
             Event::Disclosed(disclosed) => self.disclosed.push((line, disclosed)),
             Event::Exchange(_) | Event::Call(_) => {}

@@ -19,11 +19,13 @@ use crate::fault::{Fault, fault};
 use crate::log::LOG;
 use crate::plans::{End, RecordedPlan, RecordedStep, RecordedVerdict, plans};
 use crate::policies::Policies;
-use crate::said::{Disclosed, Told};
+use crate::said::{Approval, Disclosed, Told};
 use crate::stored::Stored;
 
 /// The most characters of one side that a difference shows.
 const SHOWN_MAX: usize = 300;
+/// What is said of an approval that is of nothing.
+const ALLOWS_TOO_MUCH: &str = "a person allows what the policy does not ask";
 
 /// Decides again on every plan of the record in `folder`, whose events are `events`, in a session that grows by what is
 /// recorded: outputs, failures, what each step used.
@@ -91,15 +93,19 @@ impl Again<'_> {
                 return Ok(session);
             }
         };
-        if let Some((line, _)) = plan.approvals.first() {
-            return Err(self.wrong(*line, "the plan was accepted, and a person is asked".to_owned()));
-        }
         let mut execution =
             Execution::start(validated, session).map_err(|refusal| self.wrong(plan.line, refusal.to_string()))?;
+        let mut allowed = plan.allowed.iter().peekable();
         for step in &plan.steps {
+            let before = |(line, _): &&(u64, &Approval)| *line < step.line;
+            self.allowed(allowed.next_if(before), &mut execution)?;
             self.step(step, &mut execution)?;
         }
+        self.allowed(allowed.next(), &mut execution)?;
         self.halt(plan, &mut execution)?;
+        if let Some((line, _)) = allowed.next() {
+            return Err(self.wrong(*line, ALLOWS_TOO_MUCH.to_owned()));
+        }
         let mut session = execution.finish().0;
         for (line, disclosed) in &plan.disclosed {
             self.disclosed(*line, disclosed, &mut session)?;
@@ -110,17 +116,25 @@ impl Again<'_> {
     /// What a person allowed was asked, and is allowed in the session from then on.
     fn approvals(&self, plan: &RecordedPlan<'_>, refusal: &Refusal, session: &mut Session) -> Result<(), Fault> {
         for (line, approval) in &plan.approvals {
-            let is_it = |question: &&Question| {
-                question.subject() == approval.subject && question.step.as_str() == approval.step
-            };
-            let Some(question) = refusal.questions().iter().find(is_it) else {
-                return Err(self.wrong(*line, "a person allows what the policy does not ask".to_owned()));
-            };
-            let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(approval.time));
-            let time = time.ok_or_else(|| self.wrong(*line, "its time is none".to_owned()))?;
-            session.approve(question.approve(time));
+            session.approve(self.approval(*line, approval, refusal.questions())?);
         }
         Ok(())
+    }
+
+    /// The same of a step that is about to start.
+    fn allowed(&self, allowed: Option<&(u64, &Approval)>, execution: &mut Execution) -> Result<(), Fault> {
+        if let Some((line, approval)) = allowed {
+            execution.approve(self.approval(*line, approval, &execution.asks())?);
+        }
+        Ok(())
+    }
+
+    /// A person's yes to one of `questions`.
+    fn approval(&self, line: u64, given: &Approval, questions: &[Question]) -> Result<claw_policy::Approval, Fault> {
+        let is_it = |question: &&Question| question.subject() == given.subject && question.step.as_str() == given.step;
+        let question = questions.iter().find(is_it).ok_or_else(|| self.wrong(line, ALLOWS_TOO_MUCH.to_owned()))?;
+        let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(given.time));
+        Ok(question.approve(time.ok_or_else(|| self.wrong(line, "its time is none".to_owned()))?))
     }
 
     /// What the planner got to know is what it may, and its context grows by that.

@@ -10,6 +10,7 @@ use claw_policy::{Execution, Name, OutputFault, Plan, Policy, Session, Violation
 
 use crate::blobs::stored_value;
 use crate::decided::{Decided, StepWhatIf, WhatIf};
+use crate::event::Halt;
 use crate::fault::{Fault, fault};
 use crate::log::LOG;
 use crate::plans::{End, RecordedPlan};
@@ -88,7 +89,14 @@ impl<'r> Trial<'r> {
     ) -> Result<Session, Fault> {
         let mut execution = self.start(plan, session)?;
         let mut on_record = plan.steps.iter();
+        // As if a person had said yes, also when a step starts; but where they were asked then, and did not.
+        let missing = |halt: &&Halt| halt.violations.iter().any(|violation| violation.rule == "approval.missing");
+        let denied = plan.halt.map(|(_, halt)| halt).filter(missing).and_then(|halt| halt.step.as_deref());
         for step in steps {
+            let was_denied = denied.is_some_and(|denied| denied == step.id.as_str());
+            if let Some(question) = execution.asks().first().filter(|_| !was_denied) {
+                execution.approve(question.approve(SystemTime::UNIX_EPOCH));
+            }
             let Some(ready) = execution.next_step() else { break };
             let recorded = on_record.next().filter(|recorded| recorded.id == step.id.as_str());
             if !step.refers_to.is_disjoint(lost) {

@@ -11,8 +11,13 @@ use claw_policy::Name;
 use claw_policy::printable::printable;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::layer;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::error::Error;
 
@@ -330,13 +335,22 @@ pub(crate) fn stdout_is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Sends what `tracing` has to standard error: ids and rules, never values.
+/// Sends what claw's own crates trace to standard error: ids and rules, never values. What libraries trace is not claw's to
+/// vouch for: a request that one shows has a secret in it.
 pub(crate) fn log_to_stderr(verbose: u8) {
-    let level = match verbose {
-        0 => "warn",
-        1 => "claw=info",
-        _ => "claw=debug",
+    let said = match verbose {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
     };
-    let filter = EnvFilter::try_from_env("CLAW_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).without_time().init();
+    let level = variable("CLAW_LOG").and_then(|level| level.parse().ok()).unwrap_or(said);
+    let shown = layer().with_writer(io::stderr).without_time();
+    registry().with(shown).with(Targets::new().with_target("claw", level)).init();
+}
+
+/// Has a crash leave no image of this process's memory, which holds keys and secrets.
+pub(crate) fn leave_no_core() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    // Lowering it is always allowed.
+    let _allowed = setrlimit(Resource::Core, none);
 }

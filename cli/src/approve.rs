@@ -1,59 +1,31 @@
-//! A person is asked about what a plan wants to do: at a terminal, or in a file that was prepared.
+//! A person is asked about what a plan wants to do, at a terminal.
 
-use std::collections::BTreeSet;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::Path;
+use std::path::PathBuf;
 
-use claw_agent::{Consent, Nobody, Person};
 use claw_audit::ApprovedBy;
 use claw_policy::printable::printable;
 use claw_policy::{Grant, Label, Name, Policy, Question, Target};
+use claw_runtime::{Consent, Nobody, Person, Stage};
 use serde_json::Value;
 
 use crate::ambient::{self, Typed};
 use crate::error::Error;
+use crate::prepared::Prepared;
 use crate::report::names;
 
 /// The most characters of a value that are shown of its beginning, and of its end.
 const SHOWN: (usize, usize) = (400, 100);
-/// The most bytes of a file of approvals.
-const FILE_BYTES_MAX: u64 = 16 << 20;
 
-/// Whoever can say yes here: a file that was prepared, else who is at the terminal, else nobody.
-pub(crate) fn person<'p>(policy: &'p Policy, prepared: Option<&Path>) -> Result<Box<dyn Person + 'p>, Error> {
-    Ok(match prepared {
-        Some(file) => Box::new(Prepared(read(file)?)),
-        None if ambient::can_ask() => Box::new(Terminal { policy, interrupt: ambient::interrupt()? }),
-        None => Box::new(Nobody),
+/// Whoever can say yes here: files that were prepared, else who is at the terminal, else nobody.
+pub(crate) fn person<'p>(policy: &'p Policy, prepared: &[PathBuf]) -> Result<Box<dyn Person + 'p>, Error> {
+    Ok(if !prepared.is_empty() {
+        Box::new(Prepared::read(prepared)?)
+    } else if ambient::can_ask() {
+        Box::new(Terminal { policy, interrupt: ambient::interrupt()? })
+    } else {
+        Box::new(Nobody)
     })
-}
-
-/// The subjects that a file says yes to. A plan that was changed, or that another policy or other inputs make another one, has
-/// other subjects.
-struct Prepared(BTreeSet<String>);
-
-impl Person for Prepared {
-    fn allows(&mut self, questions: &[Question]) -> Consent {
-        match questions.iter().all(|question| self.0.contains(&question.subject())) {
-            true => Consent::Yes(ApprovedBy::File),
-            false => Consent::No,
-        }
-    }
-}
-
-fn read(file: &Path) -> Result<BTreeSet<String>, Error> {
-    let shown = printable(&file.to_string_lossy());
-    let unusable = |why: String| {
-        Error::policy_file("approval.file", file, format!("the approvals in `{shown}` cannot be used: {why}"))
-            .help("it is what `claw check --json` printed of the plan, in a file of your own")
-    };
-    ambient::only_own(file).map_err(unusable)?;
-    let bytes = ambient::read(file, FILE_BYTES_MAX).map_err(|error| unusable(error.to_string()))?;
-    let document: Value = serde_json::from_slice(&bytes).map_err(|error| unusable(error.to_string()))?;
-    let approvals = document.get("approvals").and_then(Value::as_array);
-    let approvals = approvals.ok_or_else(|| unusable("it has no `approvals`".to_owned()))?;
-    let subjects = approvals.iter().map(|one| one.get("subject").and_then(Value::as_str).map(str::to_owned));
-    subjects.collect::<Option<_>>().ok_or_else(|| unusable("one of them has no `subject`".to_owned()))
 }
 
 /// Who is at the terminal.
@@ -63,10 +35,20 @@ struct Terminal<'p> {
 }
 
 impl Person for Terminal<'_> {
-    fn allows(&mut self, questions: &[Question]) -> Consent {
+    fn allows(&mut self, stage: Stage, questions: &[Question]) -> Consent {
+        let (what, ask) = match stage {
+            Stage::Plan => (
+                "No rule refuses this plan, and the policy wants a person to say yes to it:",
+                "Type yes and Enter to run the plan. Anything else refuses it.",
+            ),
+            Stage::Step => (
+                "The plan has come to a step that you are asked about again, now that all it is given is known:",
+                "Type yes and Enter to run the step. Anything else halts the plan here.",
+            ),
+        };
         // What was typed before the question is no answer to it.
         ambient::drop_typed();
-        tell!("\nNo rule refuses this plan, and the policy wants a person to say yes to it:");
+        tell!("\n{what}");
         let mut last = None;
         for question in questions {
             // Once a step, with all that is asked of it.
@@ -75,7 +57,7 @@ impl Person for Terminal<'_> {
                 lines(self.policy, question, of_step).iter().for_each(|line| tell!("{line}"));
             }
         }
-        tell!("Type yes and Enter to run the plan. Anything else refuses it.");
+        tell!("{ask}");
         match ambient::read_line(self.interrupt.as_fd()) {
             Typed::Line(line) if line.trim_end_matches(['\n', '\r']) == "yes" => Consent::Yes(ApprovedBy::Terminal),
             Typed::Line(_) => Consent::No,
@@ -90,12 +72,13 @@ fn lines<'q>(policy: &Policy, question: &Question, asked: impl Iterator<Item = &
     let mut lines = vec![format!("\n  The step {} calls {}.", question.step, question.capability)];
     for (name, value) in question.arguments.iter() {
         let label = question.labels.get(name).cloned().unwrap_or_default();
-        lines.push(format!("    {} = {}", printable(name), shown(value)));
-        if let Some(plain) = look_alike(value) {
+        let text = value.to_string();
+        lines.push(format!("    {} = {}", printable(name), shown(&text)));
+        if let Some(plain) = look_alike(&text) {
             lines.push(format!("      it has other letters than a to z; spelled out: {plain}"));
         }
         if let Some(step) = unknown(value) {
-            lines.push(format!("      what {step} gives is not known yet: you say yes to whatever it is"));
+            lines.push(format!("      what {step} gives is not known yet: you are asked again when it is"));
         }
         lines.push(format!("      {}", in_words(&label)));
     }
@@ -144,28 +127,21 @@ fn in_words(label: &Label) -> String {
     format!("{chosen}{secret}")
 }
 
-/// A value as JSON on one line; of a long one the beginning and the end, and how long it is.
-fn shown(value: &Value) -> String {
-    let text = value.to_string();
+/// A value's JSON on one line; of a long one the beginning and the end, and how long it is.
+fn shown(text: &str) -> String {
     let count = text.chars().count();
     if count <= SHOWN.0 + SHOWN.1 {
-        return printable(&text);
+        return printable(text);
     }
     let (head, tail) = (text.chars().take(SHOWN.0), text.chars().skip(count - SHOWN.1));
     let (head, tail) = (head.collect::<String>(), tail.collect::<String>());
     format!("{} [… of {count} characters, the last are:] {}", printable(&head), printable(&tail))
 }
 
-/// A value with each letter beyond ASCII as its number, where it has any: `а` is not `a`.
-fn look_alike(value: &Value) -> Option<String> {
-    let text = value.to_string();
-    if text.is_ascii() {
-        return None;
-    }
-    let plain = text.chars().take(SHOWN.0).flat_map(|c| {
-        if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() }.chars().collect::<Vec<_>>()
-    });
-    Some(printable(&plain.collect::<String>()))
+/// The same with each letter beyond ASCII as its number, where it has any: `а` is not `a`.
+fn look_alike(text: &str) -> Option<String> {
+    let spelled = |c: char| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() };
+    (!text.is_ascii()).then(|| shown(&text.chars().map(spelled).collect::<String>()))
 }
 
 /// The step whose output a value has in it, which has not run.

@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     /// Print one JSON document on standard output, and nothing else there
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Say more on standard error: ids and rules, never values (again for more; or set CLAW_LOG)
+    /// Say more on standard error: ids and rules, never values (again for more; or CLAW_LOG=debug)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
@@ -125,9 +125,9 @@ pub(crate) struct RunArguments {
     pub(crate) plan: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) model: ModelArguments,
-    /// Approvals that were prepared, for plans that need them: what `claw check --json` prints under `approvals`
+    /// Approvals that were prepared, for plans that need them: what `--json` printed under `approvals`; can be repeated
     #[arg(long, value_name = "FILE")]
-    pub(crate) approve_from: Option<PathBuf>,
+    pub(crate) approve_from: Vec<PathBuf>,
     /// The task, in words
     #[arg(value_name = "TASK", required_unless_present = "plan")]
     pub(crate) words: Vec<String>,

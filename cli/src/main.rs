@@ -28,6 +28,7 @@ mod model;
 mod moment;
 mod network;
 mod opening;
+mod prepared;
 mod progress;
 mod records;
 mod report;
@@ -39,6 +40,7 @@ use clap::Parser as _;
 use crate::arguments::Arguments;
 
 fn main() -> ExitCode {
+    ambient::leave_no_core();
     // A worker is this program started again; it reads no command line, no environment and no file.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == claw_runtime::WORKER_ARGUMENT) {
         return worker();

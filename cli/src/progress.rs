@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use claw_agent::planner::Progress as Asking;
-use claw_agent::{Consent, Event, Person};
+use claw_agent::Event;
 use claw_policy::Question;
 use claw_policy::printable::printable;
-use claw_runtime::Progress;
+use claw_runtime::{Consent, Person, Progress, Stage};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::ambient;
@@ -87,7 +87,7 @@ pub(crate) struct Aside<'l> {
 }
 
 impl Person for Aside<'_> {
-    fn allows(&mut self, questions: &[Question]) -> Consent {
-        self.live.bar.suspend(|| self.person.allows(questions))
+    fn allows(&mut self, stage: Stage, questions: &[Question]) -> Consent {
+        self.live.bar.suspend(|| self.person.allows(stage, questions))
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use claw_audit::Status;
 use claw_policy::fault::line_of;
 use claw_policy::printable::{printable, printable_lines};
 use claw_policy::{LoadError, Name, Question, Violation};
@@ -110,15 +111,12 @@ pub(crate) fn questions(loaded: &Loaded, questions: &[Question]) {
     }
 }
 
-/// Questions as `--json` shows them.
-pub(crate) fn questions_json(questions: &[Question]) -> Vec<Value> {
-    let each = |question: &Question| {
-        json!({
-            "step": question.step, "capability": question.capability, "at": question.at, "subject": question.subject(), "origins": question.origins, "line": question.line,
-            "arguments": *question.arguments, "labels": *question.labels,
-        })
-    };
-    questions.iter().map(each).collect()
+/// How a run ended, as `--json` has it: a plan that is not refused by a rule needs an approval.
+pub(crate) fn status(status: Status, questions: &[Question]) -> &'static str {
+    match status {
+        Status::Refused if !questions.is_empty() => "needs-approval",
+        status => status.as_str(),
+    }
 }
 
 /// Names as people read them.

@@ -1,7 +1,10 @@
 //! A validated plan while it runs: what each step is given, and what becomes of its output.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
+use crate::approval::{self, Approval, Question};
 use crate::capability::Capability;
 use crate::check::{
     Template, ValidatedPlan, ValidatedStep, json_length, too_long, too_many_bytes, undescribed, value_violations,
@@ -81,20 +84,57 @@ impl Execution {
         (limits.written.saturating_sub(self.session.written), limits.files.saturating_sub(self.session.files))
     }
 
+    /// What a person has to be asked before the next step starts: what they were asked of the plan, with what its steps gave.
+    ///
+    /// Nothing where they have said yes to that, and where the step does not start anyway.
+    pub fn asks(&self) -> Vec<Question> {
+        let Some(step) = self.plan.steps.get(self.next).filter(|step| !step.asks.is_empty()) else { return Vec::new() };
+        self.resolved(step).map(|ready| self.asked(step, &ready)).unwrap_or_default()
+    }
+
+    /// Takes a person's answer, which counts for the one step that it is bound to.
+    pub fn approve(&mut self, approval: Approval) {
+        self.session.approve(approval);
+    }
+
     /// The next step, counted from here on as called; `None` after the last.
     ///
     /// # Errors
-    /// Arguments that do not hold now that their values are known: the run halts, before the step has started.
+    /// Arguments that do not hold now that their values are known, or to which a person has not said yes: the run halts,
+    /// before the step has started.
     pub fn next_step(&mut self) -> Option<Result<ReadyStep, Refusal>> {
         let step = self.plan.steps.get(self.next)?;
-        let capability = self.plan.policy.capabilities.get(&step.capability)?;
-        let ready = resolve(step, self.next, capability, &self.session)
-            .and_then(|ready| self.comes_after(step).map(|()| ready));
+        let ready = self.resolved(step).and_then(|ready| match self.asked(step, &ready).first() {
+            Some(question) => Err(nobody_said_yes(question)),
+            None => Ok(ready),
+        });
         if ready.is_ok() {
             self.session.start_step(&step.id, &step.capability);
         }
         self.next += 1;
         Some(ready)
+    }
+
+    /// A step with its arguments, which hold, where it may come now.
+    fn resolved(&self, step: &ValidatedStep) -> Result<ReadyStep, Refusal> {
+        let ready = resolve(step, self.next, &self.plan.policy, &self.session)?;
+        self.comes_after(step)?;
+        Ok(ready)
+    }
+
+    /// What a person has not said yes to of a step whose arguments are known. An answer is bound to the answer before it, and
+    /// so to the plan; to all that has happened since; and to the arguments.
+    fn asked(&self, step: &ValidatedStep, ready: &ReadyStep) -> Vec<Question> {
+        let Some(first) = step.asks.first() else { return Vec::new() };
+        let given = Value::Object(ready.given.clone());
+        let policy = self.plan.policy.identity();
+        let subject = approval::subject(&policy, &self.session.state(), &first.subject, &step.id, &given);
+        if self.session.approvals.iter().any(|answer| answer.subject == subject) {
+            return Vec::new();
+        }
+        let arguments = Arc::new(ready.given.clone().into_iter().collect());
+        let now_known = |asked: &Question| Question { arguments: Arc::clone(&arguments), subject, ..asked.clone() };
+        step.asks.iter().map(now_known).collect()
     }
 
     /// `before`, by what has really succeeded: a check counts what the planner has not been told of as done.
@@ -150,7 +190,7 @@ impl Execution {
                 }
                 Ok(output)
             }),
-            None => Err(OutputFault::Failed("the policy has no such capability".to_owned())),
+            None => Err(OutputFault::Failed(NO_CAPABILITY.to_owned())),
         };
         self.end(step, taken.as_ref().ok().cloned(), written, files);
         taken
@@ -197,9 +237,12 @@ impl Execution {
 fn resolve(
     step: &ValidatedStep,
     index: usize,
-    capability: &Capability,
+    policy: &Policy,
     session: &Session,
 ) -> Result<ReadyStep, Refusal> {
+    let Some(capability) = policy.capabilities.get(&step.capability) else {
+        return Err(Violation::at_step("capability.unknown", &step.id, index, NO_CAPABILITY).into());
+    };
     let at = with_key(&with_index("/steps", index), "arguments");
     let (mut given, mut violations) = (Map::new(), Violations::default());
     for (name, template) in &step.arguments {
@@ -315,6 +358,15 @@ fn take_output(capability: &Capability, output: Value) -> Result<Value, OutputFa
     })
 }
 
+/// A step does not start, since nobody said yes to what it would be given.
+fn nobody_said_yes(question: &Question) -> Refusal {
+    let message = format!("a person has to say yes to `{}` now that its arguments are known, and nobody did", question.step);
+    let violation = Violation::new("approval.missing", question.at.as_str(), message).step(&question.step);
+    violation.help("run it where there is a terminal, or prepare an approval of these arguments").line(question.line).into()
+}
+
+/// What is said of a step that calls nothing.
+const NO_CAPABILITY: &str = "the policy has no such capability";
 /// What is said of an output that there should not be.
 const NO_OUTPUT: &str = "there is an output, and its function gives none";
 

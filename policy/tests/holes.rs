@@ -214,6 +214,45 @@ fn a_yes_to_a_value_is_no_yes_to_a_reference_that_looks_like_it() {
 }
 
 #[test]
+fn a_yes_to_what_is_not_known_is_none_to_what_it_turns_out_to_be() {
+    let policy = load(&format!(
+        "[grant.notes]\ndir = \"notes\"\naccess = \"read\"\n{}{}",
+        capability("read", "read", "grants = [\"notes\"]\n[capability.read.argument]\npath = { const = \"x\" }"),
+        capability("send", "mix", "[capability.send.argument]\ndata = { from = [\"policy\"], ask = [\"notes\"] }")
+    ));
+    let steps = json!([
+        step("r", "read", json!({})),
+        step("a", "send", json!({ "data": { "$step": "r" } })),
+        step("b", "send", json!({ "data": { "$step": "r" } })),
+    ]);
+    let allowed = |outcome: &str| {
+        let mut session = open(&policy, &[]);
+        let refusal = check(&policy, &session, steps.clone()).unwrap_err();
+        refusal.questions().iter().for_each(|question| session.approve(question.approve(SystemTime::UNIX_EPOCH)));
+        let mut execution = Execution::start(check(&policy, &session, steps.clone()).unwrap(), session).unwrap();
+        assert!(execution.asks().is_empty(), "nothing is asked of what reads");
+        let read = execution.next_step().unwrap().unwrap();
+        execution.done(&read, json!(outcome), 0, 0).unwrap();
+        execution
+    };
+    let mut execution = allowed("to eve");
+    let asked = execution.asks();
+    assert_eq!((asked.len(), asked[0].step.as_str(), &asked[0].arguments["data"]), (1, "a", &json!("to eve")));
+    let halted = |mut execution: Execution| execution.next_step().unwrap().unwrap_err().violations()[0].clone();
+    assert_eq!(halted(execution).rule, "approval.missing");
+    // A yes to one value is none to another, nor to the same of another step.
+    let mut other = allowed("to bob");
+    other.approve(asked[0].approve(SystemTime::UNIX_EPOCH));
+    assert_eq!(halted(other).at, "/steps/1/arguments/data");
+    execution = allowed("to eve");
+    execution.approve(asked[0].approve(SystemTime::UNIX_EPOCH));
+    let first = execution.next_step().unwrap().unwrap();
+    execution.done(&first, json!(""), 0, 0).unwrap();
+    assert_eq!(execution.asks()[0].step.as_str(), "b");
+    assert_eq!(halted(execution).rule, "approval.missing");
+}
+
+#[test]
 fn before_is_about_what_succeeded_when_its_step_starts() {
     let policy = load(&format!(
         "[grant.notes]\ndir = \"notes\"\naccess = \"read\"\n{}{}[plan]\nbefore = [[\"verify\", \"pay\"]]\n",

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use claw_audit::{Exchange, FailureReason, Status, Usage};
 use claw_policy::{
-    Access, Capability, Execution, Limits, Name, OutputFault, Policy, ReadyStep, Refusal, Session, ValidatedPlan,
+    Access, Capability, Execution, Limits, Name, OutputFault, Policy, Question, ReadyStep, Refusal, Session, ValidatedPlan,
     Violation,
 };
 use serde_json::Value;
@@ -22,6 +22,7 @@ use crate::folders::Folders;
 use crate::host::Report;
 use crate::journal::{Journal, JournalError};
 use crate::network::{Network, Traffic};
+use crate::person::{Consent, Person, Stage};
 use crate::playback::Play;
 use crate::recording::{conclude, halt, intend, log_is_full};
 use crate::worker::{Call, Ended, FolderUse, Preparation, Spare, Worker, WorkerFault};
@@ -65,6 +66,8 @@ pub struct Outcome {
     pub steps: Vec<StepOutcome>,
     /// What halted it.
     pub violations: Vec<Violation>,
+    /// What nobody said yes to, where that halted it.
+    pub questions: Vec<Question>,
     /// The plan's answer, where every step is done.
     pub answer: Option<Value>,
 }
@@ -127,13 +130,27 @@ impl Runtime {
         session: Session,
         plan: ValidatedPlan,
         journal: &mut Journal,
+        person: &mut dyn Person,
         watch: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Outcome, ExecuteError> {
         let policy = Arc::clone(plan.policy());
         let wanted: BTreeSet<Name> = plan.steps().iter().map(|step| step.capability().clone()).collect();
         let mut execution = Execution::start(plan, session)?;
         let (mut steps, mut violations, mut status) = (Vec::new(), Vec::new(), Status::Completed);
-        while let Some(ready) = execution.next_step() {
+        let mut questions = Vec::new();
+        loop {
+            let asked = execution.asks();
+            if let Some(question) = asked.first() {
+                match journal.consent(person, Stage::Step, &asked) {
+                    Consent::Yes(by) => execution.approve(journal.approve(question, by)?),
+                    Consent::No => questions = asked,
+                    Consent::Interrupt => {
+                        status = Status::Interrupted;
+                        break;
+                    }
+                }
+            }
+            let Some(ready) = execution.next_step() else { break };
             let ready = match ready {
                 Ok(ready) => ready,
                 Err(refusal) => {
@@ -190,7 +207,7 @@ impl Runtime {
             break;
         }
         let (session, answer) = execution.finish();
-        Ok(Outcome { session, status, steps, violations, answer })
+        Ok(Outcome { session, status, steps, violations, questions, answer })
     }
 
     /// Has one step, in the worker or as it is recorded, and gives its output to the session.

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use claw_audit::{Event, Record, RecordError, Status, Stored};
+use claw_audit::{Approval, ApprovedBy, Event, Record, RecordError, Status, Stored};
+use claw_policy::Question;
 use serde_json::Value;
 
 use crate::clock::unix_ms;
+use crate::person::{Consent, Person, Stage};
 use crate::playback::{Play, Playback, ReplayEnd};
 
 /// What a run writes to.
@@ -49,6 +51,26 @@ impl Journal {
             Self::Record(_) => false,
             Self::Replay(playback) => playback.was_interrupted(),
         }
+    }
+
+    /// What a person says to what a policy asks; in a replay, what they said.
+    pub(crate) fn consent(&self, person: &mut dyn Person, stage: Stage, questions: &[Question]) -> Consent {
+        match self {
+            Self::Record(_) => person.allows(stage, questions),
+            Self::Replay(playback) => playback.consent(),
+        }
+    }
+
+    /// Takes a person's yes to a step, signed with all that came before it. It counts once it is on disk.
+    pub(crate) fn approve(
+        &mut self,
+        question: &Question,
+        by: ApprovedBy,
+    ) -> Result<claw_policy::Approval, JournalError> {
+        let (now, step, subject) = (self.now(), question.step.to_string(), question.subject());
+        self.append(&Event::Approval(Approval { step, subject, by, time: unix_ms(now) }))?;
+        self.sync_signed()?;
+        Ok(question.approve(now))
     }
 
     /// How the step that has just been said to start is to be had.
@@ -95,7 +117,7 @@ impl Journal {
     }
 
     /// Writes and signs what it has taken, and returns once it is on disk.
-    pub(crate) fn sync_signed(&mut self) -> Result<(), JournalError> {
+    fn sync_signed(&mut self) -> Result<(), JournalError> {
         match self {
             Self::Record(record) => Ok(record.sync_signed()?),
             Self::Replay(_) => Ok(()),

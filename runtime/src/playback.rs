@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use claw_audit::{Approval, Disclosed, Event, FailureReason, Status, Stored, Usage, Why, stored_value};
+use claw_audit::{Disclosed, Event, FailureReason, Status, Stored, Usage, Why, stored_value};
 use serde_json::Value;
 
 use crate::host::{Answered, Call, Taped};
+use crate::person::Consent;
 
 /// The rule by which a record that is full halts its run.
 const LOG_RULE: &str = "budget.log";
@@ -31,8 +32,6 @@ pub(crate) enum Next {
     Plan(Result<Vec<u8>, String>),
     /// It told the planner of a step.
     Disclosed(Disclosed),
-    /// It took a person's yes.
-    Approval(Approval),
 }
 
 /// A step that was not run again, and why: what is recorded of it stands.
@@ -112,7 +111,6 @@ impl Playback {
                     return Some(Next::Plan(claw_audit::plan_text(&self.folder, text, *base64)));
                 }
                 Event::Disclosed(disclosed) => return Some(Next::Disclosed(disclosed.clone())),
-                Event::Approval(approval) => return Some(Next::Approval(approval.clone())),
                 _ => return None,
             }
             self.at += 1;
@@ -151,6 +149,15 @@ impl Playback {
             Some(Event::Seal { status: Status::Interrupted, .. }) => true,
             Some(Event::Ended(ended)) => ended.why == Why::Interrupted,
             _ => false,
+        }
+    }
+
+    /// What a person said when they were asked.
+    pub(crate) fn consent(&self) -> Consent {
+        match self.next() {
+            Some(Event::Approval(approval)) => Consent::Yes(approval.by),
+            _ if self.was_interrupted() => Consent::Interrupt,
+            _ => Consent::No,
         }
     }
 

@@ -9,6 +9,7 @@ use claw_policy::Name;
 
 use crate::execute::{ExecuteError, Progress, Runtime};
 use crate::journal::{Journal, JournalError};
+use crate::person::Nobody;
 use crate::playback::{Difference, Next, Playback, ReplayEnd, Stood};
 use crate::run::Run;
 
@@ -48,7 +49,7 @@ pub enum ReplayError {
     /// A plan of it cannot be read.
     #[error("a plan of the record cannot be read: {0}")]
     Plan(String),
-    /// What it tells of its planner or of a person cannot have been.
+    /// What it tells of its planner cannot have been.
     #[error("the record is not one of a run: {0}")]
     Said(String),
     /// The session refuses what it allowed.
@@ -70,13 +71,13 @@ pub fn replay(
     runtime.seed = claw_audit::seed(folder, &events).map_err(ReplayError::Open)?;
     let playback = Playback::new(folder, events, policy.limits.log);
     let mut run = Run::with(policy, runtime, Journal::Replay(playback), session);
-    let (mut status, mut questions) = (None, Vec::new());
+    let mut status = None;
     let ended = loop {
         let done = match run.next() {
             None => break Ok(status),
-            Some(Next::Plan(text)) => match run.submit(&text.map_err(ReplayError::Plan)?, watch) {
+            Some(Next::Plan(text)) => match run.submit(&text.map_err(ReplayError::Plan)?, &mut Nobody, watch) {
                 Ok(outcome) => {
-                    (status, questions) = (Some(outcome.status), outcome.questions);
+                    status = Some(outcome.status);
                     Ok(())
                 }
                 Err(ExecuteError::Journal(error)) => Err(error),
@@ -89,13 +90,6 @@ pub fn replay(
                     return Err(ReplayError::Said(format!("it tells of a step `{}` that has not run", disclosed.step)));
                 }
             },
-            Some(Next::Approval(approval)) => {
-                let asked = questions.iter().find(|question| question.subject() == approval.subject);
-                let Some(asked) = asked else {
-                    return Err(ReplayError::Said("a person allows what is not asked".to_owned()));
-                };
-                run.approve(asked, approval.by)
-            }
         };
         if let Err(error) = done {
             break Err(error);

@@ -7,9 +7,7 @@ use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use claw_audit::{
-    Approval, ApprovedBy, Disclosed, Event, Host, Input, Record, RecordError, Said, Status, Stored, Told,
-};
+use claw_audit::{Disclosed, Event, Host, Input, Record, RecordError, Said, Status, Stored, Told};
 use claw_policy::{Catalogue, Disclosure, Document, Label, Name, Plan, Policy, Question, Session, Violation};
 use serde_json::Value;
 
@@ -17,6 +15,7 @@ use crate::clock::unix_ms;
 use crate::ending::StepOutcome;
 use crate::execute::{ExecuteError, Outcome, Progress, Runtime};
 use crate::journal::{Journal, JournalError};
+use crate::person::{Consent, Person, Stage};
 use crate::playback::{Next, Playback};
 use crate::recording::verdict_event;
 
@@ -36,7 +35,7 @@ pub struct PlanOutcome {
     pub status: Status,
     /// Why it was refused, or halted.
     pub violations: Vec<Violation>,
-    /// What a person has to be asked, where no rule refuses it.
+    /// What nobody said yes to: of the plan, where no rule refuses it, or of the step that halted it.
     pub questions: Vec<Question>,
     /// The steps that started, in order.
     pub steps: Vec<StepOutcome>,
@@ -140,26 +139,48 @@ impl Run {
         Ok(Some(disclosure))
     }
 
-    /// Takes a person's yes to what was asked of the last plan, which can then be submitted again. It is signed with all
-    /// that came before it.
-    ///
-    /// # Errors
-    /// When the record cannot be written: then it is no yes.
-    pub fn approve(&mut self, question: &Question, by: ApprovedBy) -> Result<(), JournalError> {
-        let (now, step, subject) = (self.journal.now(), question.step.to_string(), question.subject());
-        self.journal.append(&Event::Approval(Approval { step, subject, by, time: unix_ms(now) }))?;
-        self.journal.sync_signed()?;
-        if let Some(session) = &mut self.session {
-            session.approve(question.approve(now));
-        }
-        Ok(())
-    }
-
-    /// Takes a plan's text through the door, and runs what passes.
+    /// Takes a plan's text through the door, and runs what passes; where a person has to be asked and says yes, it goes
+    /// through the door again with that on record.
     ///
     /// # Errors
     /// When the record cannot be written: then nothing more is done.
-    pub fn submit(&mut self, text: &[u8], watch: &mut dyn FnMut(Progress<'_>)) -> Result<PlanOutcome, ExecuteError> {
+    pub fn submit(
+        &mut self,
+        text: &[u8],
+        person: &mut dyn Person,
+        watch: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<PlanOutcome, ExecuteError> {
+        let outcome = self.pass(text, person, watch)?;
+        if outcome.status != Status::Refused || outcome.questions.is_empty() {
+            return Ok(outcome);
+        }
+        let by = match self.journal.consent(person, Stage::Plan, &outcome.questions) {
+            Consent::Yes(by) => by,
+            Consent::No => return Ok(outcome),
+            Consent::Interrupt => {
+                return Ok(PlanOutcome { status: Status::Interrupted, questions: Vec::new(), ..outcome });
+            }
+        };
+        let mut last = None;
+        for question in &outcome.questions {
+            // One answer is for a step, whatever is asked of it.
+            if last.replace(&question.step) != Some(&question.step) {
+                let approval = self.journal.approve(question, by)?;
+                if let Some(session) = &mut self.session {
+                    session.approve(approval);
+                }
+            }
+        }
+        self.pass(text, person, watch)
+    }
+
+    /// Decides on a plan's text, and runs it where it passes.
+    fn pass(
+        &mut self,
+        text: &[u8],
+        person: &mut dyn Person,
+        watch: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<PlanOutcome, ExecuteError> {
         let Some(session) = self.session.take() else {
             let message = "the session is over: an earlier plan of it could not be recorded";
             return Err(ExecuteError::Session(Violation::of_session(message).into()));
@@ -181,10 +202,10 @@ impl Run {
                 Ok(PlanOutcome { status: Status::Refused, violations, questions, steps: Vec::new(), answer: None })
             }
             Ok(plan) => {
-                let outcome = self.runtime.execute(session, plan, &mut self.journal, watch)?;
-                let Outcome { session, status, steps, violations, answer } = outcome;
+                let outcome = self.runtime.execute(session, plan, &mut self.journal, person, watch)?;
+                let Outcome { session, status, steps, violations, questions, answer } = outcome;
                 self.session = Some(session);
-                Ok(PlanOutcome { status, violations, questions: Vec::new(), steps, answer })
+                Ok(PlanOutcome { status, violations, questions, steps, answer })
             }
         }
     }

@@ -35,6 +35,8 @@ pub(crate) struct Arena {
     /// Listeners that nobody may contact, at one port: of this machine's addresses, those that it has.
     sinkholes: Vec<TcpListener>,
     sentinel: BTreeMap<PathBuf, Fingerprint>,
+    /// What it is to run: `--plan plan.json`, or a task and its model.
+    what: Vec<String>,
     arguments: Vec<String>,
     environment: Vec<(&'static str, PathBuf)>,
     changes: Vec<&'static str>,
@@ -63,6 +65,7 @@ impl Arena {
             program: program().to_owned(),
             sinkholes,
             sentinel: BTreeMap::new(),
+            what: ["--plan", "plan.json"].map(str::to_owned).to_vec(),
             arguments: Vec::new(),
             environment: Vec::new(),
             changes: CHANGES.to_vec(),
@@ -207,6 +210,12 @@ grants = ["web"]
         self
     }
 
+    /// Has a model work on a task, in the place of a plan; `model` is what `--model` is given, and more.
+    pub(crate) fn task(&mut self, words: &str, model: &[&str]) -> &mut Self {
+        self.what = ["--model"].iter().chain(model).chain([&words]).map(|part| (*part).to_owned()).collect();
+        self
+    }
+
     /// Adds arguments to the command line.
     #[allow(dead_code)]
     pub(crate) fn arguments(&mut self, arguments: &[&str]) -> &mut Self {
@@ -266,7 +275,8 @@ grants = ["web"]
 
     /// The program, about to run the plan.
     pub(crate) fn command(&self) -> Command {
-        let mut command = self.place.command(&["run", "--policy", "policy.toml", "--plan", "plan.json", "--json"]);
+        let mut command = self.place.command(&["run", "--policy", "policy.toml", "--json"]);
+        command.args(&self.what);
         if self.program != program() {
             command = Command::new(&self.program);
             command.current_dir(self.place.path("")).env("CLAW", program()).env("HOME", self.place.home());

@@ -18,6 +18,7 @@ mod groups;
 mod guests;
 #[cfg(target_arch = "x86_64")]
 mod intruder;
+mod model;
 mod oracle;
 #[path = "../program.rs"]
 #[allow(dead_code, reason = "the whole-program tests use all of it")]
@@ -50,6 +51,12 @@ fn main() -> ExitCode {
             Ok(())
         })
     }));
+    if std::env::var_os(model::VARIABLE).is_some() {
+        trials.push(Trial::test("a_real_model_is_contained", || {
+            model::is_contained();
+            Ok(())
+        }));
+    }
     let whole = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list && !arguments.ignored;
     let conclusion = libtest_mimic::run(&arguments, trials);
     let mut ended_well = !conclusion.has_failed();

@@ -71,8 +71,12 @@ pub(crate) enum Ending {
     Refused(&'static str),
     /// A policy, a component or an input did not load, by its rule; so there was no run.
     NotLoaded(&'static str),
+    /// No rule refused the plan, and nobody said yes to it.
+    Asked,
     /// Its user stopped it.
     Interrupted,
+    /// A session with a planner came to an end that has a name, whichever it is.
+    Planned,
 }
 
 /// An attack that the oracle found contained. Only [`judge`] makes one that counts.
@@ -242,13 +246,17 @@ fn ending(document: &Value) -> Option<(String, Vec<String>)> {
 }
 
 fn same(expected: Ending, (status, reasons): &(String, Vec<String>)) -> bool {
+    if expected == Ending::Planned {
+        return ["completed", "failed", "halted", "refused"].contains(&status.as_str());
+    }
     let (word, reason) = match expected {
         Ending::Completed => ("completed", None),
         Ending::Failed(kind) => ("failed", Some(kind)),
         Ending::Halted(rule) => ("halted", Some(rule)),
         Ending::Refused(rule) => ("refused", Some(rule)),
         Ending::NotLoaded(rule) => ("not-loaded", Some(rule)),
-        Ending::Interrupted => ("interrupted", None),
+        Ending::Asked => ("needs-approval", None),
+        Ending::Interrupted | Ending::Planned => ("interrupted", None),
     };
     status == word && reason.is_none_or(|reason| reasons.first().is_some_and(|first| first == reason))
 }

@@ -220,8 +220,46 @@ fn approvals_can_be_prepared_and_are_of_the_plan_that_was_shown() {
     // Another input makes it another plan.
     let other = [&["run"], &session[..5], &["name=other.md", "--approve-from", "yes.json"]].concat();
     assert_eq!(place.json(&other).0, Some(3));
+    let files = ["--approve-from", "yes.json"];
+    // One that has expired, or that others can write.
+    let until = asked["approvals"][0]["until"].as_str().expect("it says until when");
+    for time in ["2026-01-01T00:00:00Z", "tomorrow"] {
+        place.write("yes.json", asked.to_string().replace(until, time));
+        let (code, refused) = run(&files);
+        assert_eq!((code, &refused["error"]["rule"]), (Some(2), &json!("approval.file")), "{refused:#}");
+    }
+    place.write("yes.json", asked.to_string());
     fs::set_permissions(place.path("yes.json"), fs::Permissions::from_mode(0o666)).expect("modes can be set");
-    assert_eq!(run(&["--approve-from", "yes.json"]).1["error"]["rule"], "approval.file");
+    assert_eq!(run(&files).1["error"]["rule"], "approval.file");
+}
+
+#[test]
+fn what_a_step_is_given_by_others_can_be_approved_once_it_is_known_and_as_long_as_it_is_the_same() {
+    let place = desk(&[]);
+    place.write("policy.toml", POLICY.replace("grants = [\"out\"]\n", "grants = [\"out\"]\napprove = \"each\"\n"));
+    place.write("notes/a.md", "a note");
+    let read = step("a", "read", json!({ "path": "a.md" }));
+    let write = step("w", "write", json!({ "path": { "$input": "name" }, "text": { "$step": "a" } }));
+    place.write("plan.json", plan(json!([read, write]), None).to_string());
+    let session = ["--policy", "policy.toml", "--plan", "plan.json", "--input", "name=report.md"];
+    let run = |more: &[&str]| place.json(&[&["run"], &session[..], more].concat());
+    let asked = place.json(&[&["check"], &session[..]].concat()).1;
+    assert_eq!(asked["approvals"][0]["arguments"]["text"], json!({ "$step": "a", "at": "" }), "{asked:#}");
+    place.write("plan-yes.json", asked.to_string());
+    // Nobody has said yes to what is read, so the plan halts there, and says what it was.
+    let (code, halted) = run(&["--approve-from", "plan-yes.json"]);
+    assert_eq!((code, &halted["status"]), (Some(3), &json!("halted")), "{halted:#}");
+    assert_eq!(halted["violations"][0]["rule"], "approval.missing");
+    assert_eq!(halted["approvals"][0]["arguments"]["text"], "a note");
+    assert!(!place.path("out/report.md").exists());
+    place.write("step-yes.json", halted.to_string());
+    let both = ["--approve-from", "plan-yes.json", "--approve-from", "step-yes.json"];
+    place.write("notes/a.md", "another note");
+    assert_eq!(run(&both).1["status"], "halted", "it is given something else");
+    place.write("notes/a.md", "a note");
+    let (code, done) = run(&both);
+    assert_eq!((code, &done["status"]), (Some(0), &json!("completed")), "{done:#}");
+    assert_eq!(place.read("out/report.md"), "a note");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use claw_agent::Nobody;
+use claw_runtime::Nobody;
 use claw_audit::Why;
 use serde_json::{Value, json};
 

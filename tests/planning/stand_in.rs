@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claw_agent::planner::{Bounds, Planner, PlannerError, Progress, Prompt, Reply, Tokens, Turn};
-use claw_agent::{Consent, Ending, Nobody, Person, With, converse};
+use claw_agent::{Ending, With, converse};
 use claw_audit::{ApprovedBy, Event, Machine, Record, recheck, verify};
 use claw_policy::{Catalogue, Document, Given, Label, Policy, Question, Session, TaskText};
-use claw_runtime::{Allocation, Cache, Compiler, Components, Ended, Folders, Places, Run, Runtime, replay};
+use claw_runtime::{
+    Allocation, Cache, Compiler, Components, Consent, Ended, Folders, Nobody, Person, Places, Run, Runtime, Stage, replay,
+};
 use serde_json::{Value, json};
 
 use crate::program::{Place, program};
@@ -134,7 +136,7 @@ impl Planner for Scripted {
 pub(crate) struct Yes(pub(crate) Vec<String>);
 
 impl Person for Yes {
-    fn allows(&mut self, questions: &[Question]) -> Consent {
+    fn allows(&mut self, _: Stage, questions: &[Question]) -> Consent {
         self.0.extend(questions.iter().map(|question| question.step.to_string()));
         Consent::Yes(ApprovedBy::Terminal)
     }

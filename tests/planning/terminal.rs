@@ -121,12 +121,33 @@ fn what_is_asked_is_said_in_plain_words() {
         "path = \"report.md\"",
         "chosen by the planner",
         "text = {\"$step\":\"a\",\"at\":\"\"}",
-        "what a gives is not known yet: you say yes to whatever it is",
+        "what a gives is not known yet: you are asked again when it is",
         "secret of notes",
         "It can write into the folder out.",
         "the policy asks before each call of it",
     ] {
         assert!(text.contains(line), "{line}: {text}");
+    }
+}
+
+#[test]
+fn a_step_is_asked_about_again_once_what_it_is_given_is_known() {
+    const AGAIN: &str = "Type yes and Enter to run the step";
+    for (answer, code, status) in [("yes\n", 0, "completed"), ("no\n", 3, "halted"), (INTERRUPT, 130, "interrupted")] {
+        let place = desk(&json!({ "$step": "a" }));
+        let (found, text) = typing(&place, &RUN, &[(PROMPT, "yes\n"), (AGAIN, answer)]);
+        assert_eq!(found, Some(code), "{answer:?}: {text}");
+        let again = text.split(PROMPT).nth(1).expect("it asks again");
+        assert!(again.contains("text = \"a note\"") && !again.contains("$step"), "{again}");
+        assert_eq!(place.path("out/report.md").exists(), code == 0, "{answer:?}");
+        let shown = place.json(&["audit", "show", "--json"]).1;
+        assert_eq!(shown["status"], status, "{shown:#}");
+        let id = shown["run"].as_str().expect("it has one");
+        assert_eq!(place.claw(&["audit", "verify", id]).code, Some(0));
+        let (code, replayed) = place.json(&["replay", id]);
+        assert_eq!((code, &replayed["result"]), (Some(0), &json!("same")), "{answer:?}: {replayed:#}");
+        let same = place.json(&["replay", "--what-if", "policy.toml", id]);
+        assert_eq!(same.0, Some(0), "{answer:?}: {:#}", same.1);
     }
 }
 
@@ -139,6 +160,8 @@ fn nothing_in_a_value_makes_the_question_lie() {
         (json!("\r    text = \"harmless\""), "\\\\r    text", "\r    text"),
         (json!("\u{202e}txt.exe"), "\\u{202e}txt.exe", "\u{202e}"),
         (json!("p\u{430}y"), "p\\\\u{430}y", "\u{200b}"),
+        // Also at the end of what is long.
+        (json!(format!("{}p\u{430}y", "a".repeat(5_000))), "p\\\\u{430}y", "\u{7}"),
         (json!("zero\u{200b}width"), "zero\\u{200b}width", "\u{200b}"),
         // Of what is long the end is shown too, and how much there is.
         (json!(format!("{}{tail}", "a".repeat(5_000))), "of 5017 characters", "\u{7}"),

@@ -103,6 +103,42 @@ fn whatever_is_changed_of_what_was_told_or_allowed_is_found_at_its_line() {
     }
 }
 
+/// A count of what a note says is asked about twice: when the plan comes, and when the number is known.
+fn asked_again(yes: bool) -> Record {
+    let plan = json!([
+        step("one", "read", json!({ "path": "a.md" })),
+        step("count", "tell", json!({ "path": output("one", "") })),
+    ]);
+    let policy = policy()
+        + "[capability.tell]\ncomponent = { path = \"read.wasm\", digest = \"sha256:read\" }\napprove = \"each\"\n[capability.tell.argument]\npath = { from = [\"any\"] }\n";
+    let story = Story::with_task(&policy, TASK).submit(plan.clone(), &[]).approve();
+    let story = if yes { story } else { story.deny() };
+    story.submit(plan, &[("one", Ok(json!("a note"))), ("count", Ok(json!("seven")))]).seal()
+}
+
+#[test]
+fn what_a_person_says_when_a_step_starts_is_decided_again() {
+    for yes in [true, false] {
+        again(&asked_again(yes)).unwrap_or_else(|fault| panic!("{fault}"));
+    }
+    let count = |record: &Record| record.events.iter().filter(|event| matches!(event, Event::Approval(_))).count();
+    assert_eq!((count(&asked_again(true)), count(&asked_again(false))), (2, 1));
+    // It is of these values, and no step starts without it.
+    let last = |events: &[Event]| events.iter().rposition(|event| matches!(event, Event::Approval(_))).unwrap();
+    let mut record = asked_again(true);
+    let at = last(&record.events);
+    let gone = record.events.remove(at);
+    assert!(again(&record).unwrap_err().what.contains("it halts"));
+    // Nor is there one too many.
+    record.events.splice(at..at, [gone.clone(), gone]);
+    assert_eq!(again(&record).unwrap_err().line, Some(at as u64 + 2));
+    let mut record = asked_again(true);
+    if let Event::Approval(approval) = &mut record.events[at] {
+        approval.subject = claw_policy::digest(b"other values");
+    }
+    assert_eq!(again(&record).unwrap_err().line, Some(at as u64 + 1));
+}
+
 #[test]
 fn what_the_planner_was_shown_cannot_be_left_out() {
     let mut record = rounds();

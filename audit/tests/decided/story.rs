@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use claw_audit::{Event, Machine, Record, Status, verdict_of, verify};
 use claw_policy::catalogue::{Catalogue, Component, Failure, Function, Signature};
 use claw_policy::types::{Field, Type};
-use claw_policy::{Execution, Given, Name, OutputFault, Plan, Policy, Question, Session, TaskText, Violation};
+use claw_policy::{Approval, Execution, Given, Name, OutputFault, Plan, Policy, Question, Session, TaskText, Violation};
 use serde_json::{Value, json};
 
 /// Reads notes, asks for JSON, counts, and writes; a read has to come before a write, and there are three reads.
@@ -61,6 +61,8 @@ pub(crate) struct Story {
     session: Option<Session>,
     /// What a person was asked last.
     asked: Vec<Question>,
+    /// Whether a person says yes when a step starts.
+    yes: bool,
 }
 
 /// A record that is sealed, and verifies.
@@ -108,7 +110,7 @@ impl Story {
         let folder = tempfile::tempdir().unwrap();
         let machine = Machine::open(folder.path()).unwrap();
         let record = Record::create(machine.clone(), &folder.path().join("runs"), "a", 1 << 20, 0).unwrap();
-        let mut story = Self { folder, machine, policy: loaded, record, session: None, asked: Vec::new() };
+        let mut story = Self { folder, machine, policy: loaded, record, session: None, asked: Vec::new(), yes: true };
         let bound = session.inputs().iter().map(|(name, bound)| {
             let value = story.record.store(bound.value.clone()).unwrap();
             (name.to_string(), json!({ "value": value, "label": bound.label }))
@@ -150,14 +152,22 @@ impl Story {
     pub(crate) fn approve(mut self) -> Self {
         let mut session = self.session.take().unwrap();
         for question in std::mem::take(&mut self.asked) {
-            let (step, subject) = (&question.step, question.subject());
-            self.append(json!({
-                "event": "approval", "step": step, "subject": subject, "by": "terminal", "time": 0,
-            }));
-            session.approve(question.approve(SystemTime::UNIX_EPOCH));
+            session.approve(self.allow(&question));
         }
         self.session = Some(session);
         self
+    }
+
+    /// Says no from now on when a step starts.
+    pub(crate) fn deny(mut self) -> Self {
+        self.yes = false;
+        self
+    }
+
+    fn allow(&mut self, question: &Question) -> Approval {
+        let (step, subject) = (&question.step, question.subject());
+        self.append(json!({ "event": "approval", "step": step, "subject": subject, "by": "terminal", "time": 0 }));
+        question.approve(SystemTime::UNIX_EPOCH)
     }
 
     /// Submits a plan of these steps. Of each that starts, `came` says its output, or that it failed.
@@ -183,7 +193,11 @@ impl Story {
 
     fn run(&mut self, mut execution: Execution, came: &[(&str, Result<Value, ()>)]) -> Session {
         let usage = json!({ "fuel": 7, "memory": 1, "written": 2, "files": 1, "calls-left-out": 0, "micros": 9 });
-        while let Some(ready) = execution.next_step() {
+        loop {
+            if let Some(question) = execution.asks().first().filter(|_| self.yes) {
+                execution.approve(self.allow(question));
+            }
+            let Some(ready) = execution.next_step() else { break };
             let ready = match ready {
                 Ok(ready) => ready,
                 Err(refusal) => {

@@ -81,7 +81,7 @@ pub(crate) struct PlanReceived {
     pub(crate) answer: Option<Value>,
     /// The rules that stopped it while it ran.
     pub(crate) halt: Option<Halt>,
-    /// The steps that a person allowed; the plan was then received again.
+    /// The steps that a person allowed: of a plan that was then received again, or when they started.
     pub(crate) approvals: Vec<Approval>,
     /// The place of the step that started last.
     #[serde(skip)]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::arguments::PlanArguments;
 use crate::error::{DONE, Error, REFUSED};
 use crate::load::{Loaded, Purpose};
-use crate::report;
+use crate::{prepared, report};
 
 pub(crate) fn check(arguments: &PlanArguments, json: bool) -> Result<ExitCode, Error> {
     let loaded = Loaded::policy(&arguments.session.policy, &arguments.session.narrowing(), Purpose::Decide)?;
@@ -51,7 +51,7 @@ pub(crate) fn verdict(
             let verdict = if violations.is_empty() { "needs-approval" } else { "refused" };
             if json {
                 let violations = report::violations_json(loaded, violations);
-                let approvals = report::questions_json(questions);
+                let approvals = prepared::questions(questions);
                 print(json!({ "verdict": verdict, "violations": violations, "steps": [], "approvals": approvals }))?;
             }
             report::violations(loaded, from, violations);

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use claw_agent::submit;
 use claw_audit::Status;
 use claw_policy::printable::{printable, printable_json};
 use claw_runtime::{PlanOutcome, Spare, StepOutcome};
@@ -15,7 +14,7 @@ use crate::command::check::counted;
 use crate::error::{DONE, Error, FAILED, INTERRUPTED, REFUSED};
 use crate::load::{Loaded, Purpose};
 use crate::progress::Live;
-use crate::{ambient, approve, opening, report};
+use crate::{ambient, approve, opening, prepared, report};
 
 /// Bytes that are shown of what a failed step printed: the last ones, where the reason mostly is.
 const PRINTED_SHOWN_MAX: usize = 4 << 10;
@@ -28,11 +27,11 @@ pub(crate) fn run(arguments: &RunArguments, plan: &Path, json: bool) -> Result<E
     let session = loaded.session(session)?;
     let text = loaded.plan(plan)?;
     let policy = Arc::clone(&loaded.policy);
-    let mut person = approve::person(&policy, arguments.approve_from.as_deref())?;
+    let mut person = approve::person(&policy, &arguments.approve_from)?;
     let (mut run, id) = opening::open(&mut loaded, session, spare)?;
     let live = Live::new();
     let mut person = live.aside(&mut *person);
-    let outcome = submit(&mut run, &text, &mut person, &mut |progress| live.show(&progress));
+    let outcome = run.submit(&text, &mut person, &mut |progress| live.show(&progress));
     live.end();
     let outcome = outcome?;
     // Nothing is said to be done before it is on record.
@@ -40,11 +39,11 @@ pub(crate) fn run(arguments: &RunArguments, plan: &Path, json: bool) -> Result<E
     if json {
         report::print_json(&json!({
             "run": id,
-            "status": if outcome.questions.is_empty() { outcome.status.as_str() } else { "needs-approval" },
+            "status": report::status(outcome.status, &outcome.questions),
             "answer": outcome.answer,
             "steps": outcome.steps.iter().map(step_json).collect::<Vec<_>>(),
             "violations": report::violations_json(&loaded, &outcome.violations),
-            "approvals": report::questions_json(&outcome.questions),
+            "approvals": prepared::questions(&outcome.questions),
             "record": folder,
         }))?;
     }

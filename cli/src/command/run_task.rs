@@ -19,7 +19,7 @@ use crate::error::{DONE, Error, FAILED, INTERRUPTED, OURS, REFUSED};
 use crate::load::{Loaded, Purpose};
 use crate::memory::Memory;
 use crate::progress::Live;
-use crate::{approve, model, opening, report};
+use crate::{approve, model, opening, prepared, report};
 
 pub(crate) fn run(arguments: &RunArguments, json: bool) -> Result<ExitCode, Error> {
     let spare = Spare::start(&ambient::program()?).ok();
@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &RunArguments, json: bool) -> Result<ExitCode, Erro
         None => session,
         Some(memory) => memory.opens(&policy, session)?,
     };
-    let mut person = approve::person(&policy, arguments.approve_from.as_deref())?;
+    let mut person = approve::person(&policy, &arguments.approve_from)?;
     let (mut run, id) = opening::open(&mut loaded, session, spare)?;
     let live = Live::new();
     let ending = converse(
@@ -83,7 +83,7 @@ fn document(id: &str, loaded: &Loaded, ending: &Ending, folder: &Path) -> Value 
     let steps = ending.plans.iter().flat_map(|plan| &plan.outcome.steps).map(step_json);
     json!({
         "run": id,
-        "status": if ending.questions().is_empty() { ending.status.as_str() } else { "needs-approval" },
+        "status": report::status(ending.status, ending.questions()),
         "why": ending.why,
         "message": ending.message,
         "answer": ending.answer,
@@ -91,7 +91,7 @@ fn document(id: &str, loaded: &Loaded, ending: &Ending, folder: &Path) -> Value 
         "tokens": ending.tokens,
         "steps": steps.collect::<Vec<_>>(),
         "violations": report::violations_json(loaded, ending.violations()),
-        "approvals": report::questions_json(ending.questions()),
+        "approvals": prepared::questions(ending.questions()),
         "record": folder,
     })
 }

@@ -13,6 +13,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use crate::approval::Question;
 use crate::capability::Capability;
 use crate::fault::{Refusal, Violation, Violations};
 use crate::json::{with_index, with_key};
@@ -49,6 +50,8 @@ pub struct ValidatedStep {
     pub(crate) label: Label,
     /// Whether nobody but the policy and the user chose its arguments.
     pub(crate) endorses: bool,
+    /// What a person was asked of it while its arguments were not all known, and said yes to.
+    pub(crate) asks: Vec<Question>,
 }
 
 /// An argument with everything put in that is known before the plan runs.
@@ -271,7 +274,8 @@ impl<'p> Checking<'p> {
         if let Some(first) = asked.first_mut() {
             first.labels = labels.clone();
         }
-        Some(ValidatedStep { id: step.id.clone(), capability: step.capability.clone(), arguments, label, endorses })
+        let (id, capability) = (step.id.clone(), step.capability.clone());
+        Some(ValidatedStep { id, capability, arguments, label, endorses, asks: Vec::new() })
     }
 
     /// The session's `steps`, counted over the session and this plan.

@@ -1,4 +1,5 @@
-//! Rule 10: what no rule refuses, and a person has to be asked; and the answers that are there.
+//! Rule 10: what no rule refuses, and a person has to be asked; the answers that are there; and what is asked again once values
+//! are known.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -9,9 +10,12 @@ use sha2::{Digest, Sha256};
 use super::{Asked, Checking, Template, ValidatedStep};
 use crate::approval::{Question, subject};
 use crate::plan::Reference;
+use crate::session::Session;
 
 impl Checking<'_> {
     /// Everything that a person has to be asked before the plan may run, and has not answered.
+    ///
+    /// What they did answer, and that has outputs of this plan in it, stays with its step: it is asked again when it starts.
     pub(super) fn questions(&mut self, answer: Option<&Reference>, now: SystemTime) -> Vec<Question> {
         if self.violations.len() > 0 {
             return Vec::new();
@@ -24,16 +28,16 @@ impl Checking<'_> {
         asked.sort_by(|a, b| (a.step, &a.at).cmp(&(b.step, &b.at)));
         let plan = digest(steps, answer);
         let policy = self.policy.identity();
-        let mut questions: Vec<Question> = Vec::new();
+        let mut questions: Vec<(usize, Question)> = Vec::new();
         for mut asked in asked {
             let Some(step) = steps.get(asked.step) else { continue };
             // One answer is for a step, so its questions share what they show; and no more are listed than a person reads.
-            let earlier = questions.iter().rev().take_while(|earlier| earlier.step == step.id);
+            let earlier = questions.iter().rev().take_while(|(index, _)| *index == asked.step);
             if earlier.count() >= PLACES_MAX {
                 continue;
             }
-            let (subject, arguments, labels) = match questions.last().filter(|earlier| earlier.step == step.id) {
-                Some(earlier) => (earlier.subject, Arc::clone(&earlier.arguments), Arc::clone(&earlier.labels)),
+            let (subject, arguments, labels) = match questions.last().filter(|(index, _)| *index == asked.step) {
+                Some((_, earlier)) => (earlier.subject, Arc::clone(&earlier.arguments), Arc::clone(&earlier.labels)),
                 None => {
                     let tagged = json!([tagged(step), asked.labels]);
                     let subject = subject(&policy, &self.session.state(), &plan, &step.id, &tagged);
@@ -42,19 +46,23 @@ impl Checking<'_> {
                 }
             };
             let (capability, step) = (step.capability.clone(), step.id.clone());
-            let Asked { at, origins, line, .. } = asked;
-            questions.push(Question { step, capability, at, origins, arguments, labels, line, subject });
+            let Asked { step: index, at, origins, line, .. } = asked;
+            questions.push((index, Question { step, capability, at, origins, arguments, labels, line, subject }));
         }
-        let answered = |question: &Question| {
-            let answers = self.session.approvals.iter();
-            answers.filter(|answer| answer.until >= now).any(|answer| answer.subject == question.subject)
-        };
-        questions.retain(|question| !answered(question));
-        questions
+        let mut unanswered = Vec::new();
+        for (index, question) in questions {
+            let mut answers = self.session.approvals.iter().filter(|answer| answer.until >= now);
+            if !answers.any(|answer| answer.subject == question.subject) {
+                unanswered.push(question);
+            } else if let Some(step) = self.validated.get_mut(index)
+                && step.arguments.iter().any(|(_, template)| is_open(template, self.session))
+            {
+                step.asks.push(question);
+            }
+        }
+        unanswered
     }
-}
 
-impl Checking<'_> {
     /// An argument with all that is known: what steps of earlier plans gave too. What is not is as a plan would write it.
     fn written(&self, template: &Template) -> Value {
         match template {
@@ -69,6 +77,16 @@ impl Checking<'_> {
                 given.and_then(|value| value.pointer(&output.part)).cloned().unwrap_or_else(|| reference(output))
             }
         }
+    }
+}
+
+/// Whether an argument has an output in it that is not there yet.
+fn is_open(template: &Template, session: &Session) -> bool {
+    match template {
+        Template::Value(_) | Template::Input(_) => false,
+        Template::Array(items) => items.iter().any(|item| is_open(item, session)),
+        Template::Object(fields) => fields.values().any(|field| is_open(field, session)),
+        Template::Output(output) => !session.steps.contains_key(&output.step),
     }
 }
 

@@ -105,6 +105,9 @@ fn run(
     let before: Vec<_> = checked.steps().iter().map(|step| Label::read(step.label())).collect();
     let mut execution = Execution::start(checked, session).map_err(|refusal| refusal.to_string())?;
     for (step, before) in past.started().iter().zip(before) {
+        for question in execution.asks() {
+            execution.approve(question.approve(SystemTime::UNIX_EPOCH));
+        }
         let ready = execution.next_step().expect("a step").map_err(|refusal| refusal.to_string())?;
         assert!(Label::read(&ready.label).within(before), "a label grew while running: {}", ready.id);
         if past.failed == Some(step.id) {

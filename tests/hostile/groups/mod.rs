@@ -18,6 +18,7 @@ mod plan_numbers;
 mod plan_runs;
 mod plan_schemas;
 mod plan_text;
+mod planners;
 mod plans;
 mod policies;
 mod policy_globs;
@@ -50,6 +51,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     plan_schemas::CASES,
     plans::CASES,
     plan_runs::CASES,
+    planners::CASES,
     policy_text::CASES,
     policy_globs::CASES,
     policies::CASES,

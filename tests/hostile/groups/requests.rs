@@ -16,6 +16,7 @@ cases! {
     case_115_what_is_sent_is_bounded
     case_122_proxies_of_the_environment
     case_125_126_a_secret_goes_to_its_host_alone
+    case_281_a_secret_is_in_no_trace_and_no_image_of_memory
 }
 
 /// The grant of all that is below a server.
@@ -152,4 +153,35 @@ fn case_125_126_a_secret_goes_to_its_host_alone(arena: &mut Arena) -> Contained 
     }
     assert_eq!(server.seen().len(), 2, "none of them was sent");
     contained
+}
+
+/// With all that is traced on standard error, which the oracle searches, and a core dump allowed to whoever starts it.
+fn case_281_a_secret_is_in_no_trace_and_no_image_of_memory(arena: &mut Arena) -> Contained {
+    let mut last = None;
+    for (answer, ending) in [
+        ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello", Ending::Completed),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello", Ending::Failed("capability")),
+        ("no HTTP", Ending::Failed("capability")),
+    ] {
+        let server = Server::start(move |stream| {
+            use std::io::Write as _;
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            let _gone = stream.write_all(answer.as_bytes());
+        });
+        let given = "secret = { header = \"authorization\", prefix = \"Bearer \", env = \"ARENA_SECRET\" }";
+        let url = json!({ "url": format!("http://127.0.0.1:{}/", server.port) });
+        arena.fetch(&format!("{}\n{given}", granted(&server, "GET")), &url).arguments(&["-vvv"]);
+        arena.variable("CLAW_LOG", "trace").variable("RUST_LOG", "trace");
+        let mut limits = String::new();
+        let contained = arena.attack_while(&[ending], &mut |parent, _| {
+            if let Ok(found) = std::fs::read_to_string(format!("/proc/{parent}/limits")) {
+                limits = found;
+            }
+        });
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("it was looked at");
+        assert_eq!(core.split_ascii_whitespace().nth(4), Some("0"), "{core}");
+        assert!(server.seen()[0].contains(arena.secret()), "it was sent");
+        last = Some(contained);
+    }
+    last.expect("they ran")
 }
