@@ -147,9 +147,8 @@ impl Conversation<'_, '_> {
                 Said::Plan { is_last } => is_last,
             };
             let watch = &mut *self.with.watch;
-            let outcome = self
-                .run
-                .submit(text.as_bytes(), self.with.person, &mut |progress| watch(Event::Plan(progress)))?;
+            let outcome =
+                self.run.submit(text.as_bytes(), self.with.person, &mut |progress| watch(Event::Plan(progress)))?;
             self.turns.extend([Turn::User(std::mem::take(&mut next)), Turn::Planner(text.clone())]);
             let status = outcome.status;
             self.plans.push(Planned { text, outcome });

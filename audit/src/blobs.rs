@@ -14,7 +14,7 @@ use crate::error::RecordError;
 use crate::stored::Stored;
 
 /// The most bytes of a value that stand in the log itself.
-const INLINE_BYTES_MAX: usize = 64 << 10;
+const INLINE_BYTES_MAX: u64 = 64 << 10;
 
 /// The most bytes of a blob.
 const BLOB_BYTES_MAX: u64 = 1 << 30;
@@ -22,10 +22,10 @@ const BLOB_BYTES_MAX: u64 = 1 << 30;
 /// The form of a value in an event, and the bytes of its blob where it is one.
 fn form(mut value: Value) -> Result<(Stored, Option<Vec<u8>>), RecordError> {
     to_record(&mut value);
-    let bytes = serde_json::to_vec(&value).map_err(RecordError::Encoding)?;
-    if bytes.len() <= INLINE_BYTES_MAX {
+    if claw_policy::json::fits(&value, INLINE_BYTES_MAX) {
         return Ok((Stored::Inline(value), None));
     }
+    let bytes = serde_json::to_vec(&value).map_err(RecordError::Encoding)?;
     Ok((Stored::Blob(claw_policy::digest(&bytes)), Some(bytes)))
 }
 
@@ -92,21 +92,27 @@ impl Blobs {
     /// Stores a value: in the log where it is small, else as a blob that is on disk when this returns.
     pub(crate) fn store(&self, value: Value) -> Result<Stored, RecordError> {
         let (stored, bytes) = form(value)?;
-        bytes.map_or(Ok(()), |bytes| self.write(&bytes).map(drop))?;
+        if let (Stored::Blob(digest), Some(bytes)) = (&stored, bytes) {
+            self.put(digest, &bytes)?;
+        }
         Ok(stored)
     }
 
     /// Writes bytes under their digest. They are on disk when this returns, and under no name until they are.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<String, RecordError> {
         let digest = claw_policy::digest(bytes);
-        let written = if self.folder.join(name(&digest)).exists() {
+        self.put(&digest, bytes)?;
+        Ok(digest)
+    }
+
+    fn put(&self, digest: &str, bytes: &[u8]) -> Result<(), RecordError> {
+        let written = if self.folder.join(name(digest)).exists() {
             self.disk.sync_folder(&self.folder)
         } else {
-            self.loose.borrow_mut().insert(digest.clone());
-            put_synced(&*self.disk, &self.folder, name(&digest), bytes)
+            self.loose.borrow_mut().insert(digest.to_owned());
+            put_synced(&*self.disk, &self.folder, name(digest), bytes)
         };
-        written.map_err(RecordError::Write)?;
-        Ok(digest)
+        written.map_err(RecordError::Write)
     }
 
     /// Takes note that an event refers to these.

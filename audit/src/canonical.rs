@@ -1,6 +1,11 @@
 //! The canonical form of JSON (RFC 8785): one byte form for one value.
 
-use serde_json::{Error, Number, Value};
+use std::borrow::Cow;
+use std::ops::Range;
+
+use serde::Serialize;
+use serde::ser::{self, Error as _};
+use serde_json::Error;
 
 /// Integers up to here are written digit by digit; those beyond are rounded, since JSON's numbers are doubles.
 const EXACT_INTEGER_MAX: u64 = 1 << 53;
@@ -12,55 +17,341 @@ const EXACT_INTEGER_MAX: u64 = 1 << 53;
 ///
 /// # Errors
 /// What has no JSON.
-pub(crate) fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), Error> {
-    match value {
-        Value::Null => out.extend(b"null"),
-        Value::Bool(true) => out.extend(b"true"),
-        Value::Bool(false) => out.extend(b"false"),
-        Value::Number(number) => write_number(number, out),
-        // serde_json escapes what the RFC escapes, in the same way: quotes, backslashes and control characters.
-        Value::String(text) => serde_json::to_writer(&mut *out, text)?,
-        Value::Array(items) => {
-            out.push(b'[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push(b',');
-                }
-                write(item, out)?;
-            }
-            out.push(b']');
-        }
-        Value::Object(fields) => {
-            let mut fields: Vec<(&String, &Value)> = fields.iter().collect();
-            // By UTF-16 code units, as the RFC has it: above U+FFFF that is another order than that of UTF-8.
-            fields.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
-            out.push(b'{');
-            for (index, (key, field)) in fields.into_iter().enumerate() {
-                if index > 0 {
-                    out.push(b',');
-                }
-                serde_json::to_writer(&mut *out, key)?;
-                out.push(b':');
-                write(field, out)?;
-            }
-            out.push(b'}');
-        }
-    }
-    Ok(())
+pub(crate) fn write<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), Error> {
+    value.serialize(Canonical(out))
 }
 
-fn write_number(number: &Number, out: &mut Vec<u8>) {
-    let exact = number.as_i64().is_some_and(|integer| integer.unsigned_abs() <= EXACT_INTEGER_MAX);
-    match number.as_f64() {
-        Some(double) if !exact => out.extend(ryu_js::Buffer::new().format(double).bytes()),
-        _ => out.extend(number.to_string().bytes()),
+/// Writes one value.
+struct Canonical<'o>(&'o mut Vec<u8>);
+
+/// Writes the items of an array.
+struct Items<'o> {
+    out: &'o mut Vec<u8>,
+    is_first: bool,
+    close: &'static [u8],
+}
+
+/// Writes the fields of an object: as they come, and in their order at its end, if that is another one.
+struct Fields<'o> {
+    out: &'o mut Vec<u8>,
+    /// Where the first one begins.
+    start: usize,
+    /// Each key, and where it and its value are.
+    fields: Vec<(Cow<'static, str>, Range<usize>)>,
+    close: &'static [u8],
+}
+
+impl<'o> Canonical<'o> {
+    fn raw(self, text: &[u8]) -> Result<(), Error> {
+        self.0.extend_from_slice(text);
+        Ok(())
+    }
+
+    fn double(self, double: f64) -> Result<(), Error> {
+        match double.is_finite() {
+            true => self.raw(ryu_js::Buffer::new().format(double).as_bytes()),
+            false => self.raw(b"null"),
+        }
+    }
+
+    fn items(self, open: &[u8], close: &'static [u8]) -> Items<'o> {
+        self.0.extend_from_slice(open);
+        Items { out: self.0, is_first: true, close }
+    }
+
+    fn fields(self, open: &[u8], count: usize, close: &'static [u8]) -> Fields<'o> {
+        self.0.extend_from_slice(open);
+        Fields { start: self.0.len(), out: self.0, fields: Vec::with_capacity(count), close }
+    }
+
+    /// What stands before the value of a variant: it is an object of one field.
+    fn tagged(self, variant: &str, open: &str) -> Result<Self, Error> {
+        self.0.push(b'{');
+        write(variant, self.0)?;
+        self.0.push(b':');
+        self.0.extend_from_slice(open.as_bytes());
+        Ok(self)
+    }
+}
+
+impl Fields<'_> {
+    fn key(&mut self) -> usize {
+        if !self.fields.is_empty() {
+            self.out.push(b',');
+        }
+        self.out.len()
+    }
+
+    fn field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Error> {
+        let start = self.key();
+        write(key, self.out)?;
+        self.out.push(b':');
+        write(value, self.out)?;
+        self.fields.push((key.into(), start..self.out.len()));
+        Ok(())
+    }
+
+    fn close(mut self) -> Result<(), Error> {
+        // By UTF-16 code units, as the RFC has it: above U+FFFF that is another order than that of UTF-8.
+        let order = |a: &str, b: &str| a.encode_utf16().cmp(b.encode_utf16());
+        if !self.fields.is_sorted_by(|(a, _), (b, _)| order(a, b).is_le()) {
+            self.fields.sort_by(|(a, _), (b, _)| order(a, b));
+            let mut sorted = Vec::with_capacity(self.out.len() - self.start);
+            for (index, (_, place)) in self.fields.into_iter().enumerate() {
+                if index > 0 {
+                    sorted.push(b',');
+                }
+                sorted.extend_from_slice(self.out.get(place).unwrap_or_default());
+            }
+            self.out.truncate(self.start);
+            self.out.append(&mut sorted);
+        }
+        self.out.extend_from_slice(self.close);
+        Ok(())
+    }
+}
+
+impl<'o> ser::Serializer for Canonical<'o> {
+    type Ok = ();
+    type Error = Error;
+    type SerializeSeq = Items<'o>;
+    type SerializeTuple = Items<'o>;
+    type SerializeTupleStruct = Items<'o>;
+    type SerializeTupleVariant = Items<'o>;
+    type SerializeMap = Fields<'o>;
+    type SerializeStruct = Fields<'o>;
+    type SerializeStructVariant = Fields<'o>;
+
+    fn serialize_bool(self, value: bool) -> Result<(), Error> {
+        self.raw(if value { b"true" } else { b"false" })
+    }
+
+    fn serialize_i8(self, number: i8) -> Result<(), Error> {
+        self.serialize_i64(number.into())
+    }
+
+    fn serialize_i16(self, number: i16) -> Result<(), Error> {
+        self.serialize_i64(number.into())
+    }
+
+    fn serialize_i32(self, number: i32) -> Result<(), Error> {
+        self.serialize_i64(number.into())
+    }
+
+    fn serialize_i64(self, number: i64) -> Result<(), Error> {
+        match number.unsigned_abs() <= EXACT_INTEGER_MAX {
+            true => serde_json::to_writer(self.0, &number),
+            false => self.double(number as f64),
+        }
+    }
+
+    fn serialize_u8(self, number: u8) -> Result<(), Error> {
+        self.serialize_u64(number.into())
+    }
+
+    fn serialize_u16(self, number: u16) -> Result<(), Error> {
+        self.serialize_u64(number.into())
+    }
+
+    fn serialize_u32(self, number: u32) -> Result<(), Error> {
+        self.serialize_u64(number.into())
+    }
+
+    fn serialize_u64(self, number: u64) -> Result<(), Error> {
+        match number <= EXACT_INTEGER_MAX {
+            true => serde_json::to_writer(self.0, &number),
+            false => self.double(number as f64),
+        }
+    }
+
+    fn serialize_f32(self, number: f32) -> Result<(), Error> {
+        self.double(number.into())
+    }
+
+    fn serialize_f64(self, number: f64) -> Result<(), Error> {
+        self.double(number)
+    }
+
+    fn serialize_char(self, letter: char) -> Result<(), Error> {
+        self.serialize_str(letter.encode_utf8(&mut [0; 4]))
+    }
+
+    fn serialize_str(self, text: &str) -> Result<(), Error> {
+        // serde_json escapes what the RFC escapes, in the same way: quotes, backslashes and control characters.
+        serde_json::to_writer(self.0, text)
+    }
+
+    fn serialize_bytes(self, bytes: &[u8]) -> Result<(), Error> {
+        self.collect_seq(bytes)
+    }
+
+    fn serialize_none(self) -> Result<(), Error> {
+        self.raw(b"null")
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Error> {
+        value.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Result<(), Error> {
+        self.raw(b"null")
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Error> {
+        self.raw(b"null")
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Error> {
+        self.serialize_str(variant)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), Error> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<(), Error> {
+        let Self(out) = self.tagged(variant, "")?;
+        write(value, out)?;
+        out.push(b'}');
+        Ok(())
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<Items<'o>, Error> {
+        Ok(self.items(b"[", b"]"))
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<Items<'o>, Error> {
+        Ok(self.items(b"[", b"]"))
+    }
+
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Items<'o>, Error> {
+        Ok(self.items(b"[", b"]"))
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Items<'o>, Error> {
+        Ok(self.tagged(variant, "[")?.items(b"", b"]}"))
+    }
+
+    fn serialize_map(self, count: Option<usize>) -> Result<Fields<'o>, Error> {
+        Ok(self.fields(b"{", count.unwrap_or_default(), b"}"))
+    }
+
+    fn serialize_struct(self, _: &'static str, count: usize) -> Result<Fields<'o>, Error> {
+        Ok(self.fields(b"{", count, b"}"))
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        count: usize,
+    ) -> Result<Fields<'o>, Error> {
+        Ok(self.tagged(variant, "{")?.fields(b"", count, b"}}"))
+    }
+}
+
+impl Items<'_> {
+    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        if !std::mem::take(&mut self.is_first) {
+            self.out.push(b',');
+        }
+        write(value, self.out)
+    }
+
+    fn close(self) -> Result<(), Error> {
+        self.out.extend_from_slice(self.close);
+        Ok(())
+    }
+}
+
+/// The three kinds of arrays that serde has are one in JSON.
+macro_rules! array {
+    ($($kind:ident $item:ident)*) => {$(
+        impl ser::$kind for Items<'_> {
+            type Ok = ();
+            type Error = Error;
+
+            fn $item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+                self.item(value)
+            }
+
+            fn end(self) -> Result<(), Error> {
+                self.close()
+            }
+        }
+    )*};
+}
+array! {
+    SerializeSeq serialize_element
+    SerializeTuple serialize_element
+    SerializeTupleStruct serialize_field
+    SerializeTupleVariant serialize_field
+}
+
+/// So are two kinds of objects.
+macro_rules! object {
+    ($($kind:ident)*) => {$(
+        impl ser::$kind for Fields<'_> {
+            type Ok = ();
+            type Error = Error;
+
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Error> {
+                self.field(key, value)
+            }
+
+            fn end(self) -> Result<(), Error> {
+                self.close()
+            }
+        }
+    )*};
+}
+object! { SerializeStruct SerializeStructVariant }
+
+impl ser::SerializeMap for Fields<'_> {
+    type Ok = ();
+    type Error = Error;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
+        let start = self.key();
+        write(key, self.out)?;
+        // Its order is that of the text, which is escaped here.
+        let key: String = serde_json::from_slice(self.out.get(start..).unwrap_or_default())?;
+        self.out.push(b':');
+        self.fields.push((key.into(), start..start));
+        Ok(())
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        write(value, self.out)?;
+        let (_, place) = self.fields.last_mut().ok_or_else(|| Error::custom("a value comes after its key"))?;
+        place.end = self.out.len();
+        Ok(())
+    }
+
+    fn end(self) -> Result<(), Error> {
+        self.close()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -99,6 +390,39 @@ mod tests {
             let text = written(&value);
             prop_assert_eq!(written(&serde_json::from_str(&text).unwrap()), text);
         }
+    }
+
+    #[test]
+    fn what_is_no_value_yet_is_written_as_the_value_that_it_is() {
+        #[derive(Serialize)]
+        enum Kind {
+            Unit,
+            One(u8),
+            Two(i16, char),
+            Named { z: f32, a: Option<()> },
+        }
+        #[derive(Serialize)]
+        #[serde(tag = "kind")]
+        enum Tagged {
+            Of(Thing),
+        }
+        #[derive(Serialize)]
+        struct Thing {
+            zebra: [Kind; 4],
+            apple: BTreeMap<&'static str, (bool, f64, u64, i64)>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            none: Option<u8>,
+        }
+        let apple =
+            BTreeMap::from([("\u{fb33}\"", (true, 1e30, u64::MAX, i64::MIN)), ("\u{1f600}", (false, 0.5, 7, -7))]);
+        let zebra = [Kind::Unit, Kind::One(1), Kind::Two(-2, '\u{1}'), Kind::Named { z: 0.5, a: None }];
+        let tagged = Tagged::Of(Thing { zebra, apple, none: None });
+        let mut out = Vec::new();
+        write(&tagged, &mut out).unwrap();
+        let value = serde_json::to_value(&tagged).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), serde_json_canonicalizer::to_string(&value).unwrap());
+        // A key that is no text has no form.
+        assert!(write(&BTreeMap::from([(1, 2)]), &mut Vec::new()).is_err());
     }
 
     #[test]

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use claw_policy::types::EXACT_INTEGER_MAX;
 use claw_policy::{Catalogue, Label, Narrowing};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::canonical;
 use crate::said::{Approval, Disclosed, Ended, NoReply, Prompt, Reply, Said};
@@ -140,15 +139,8 @@ impl Event {
     /// What has no JSON.
     pub fn line(&self) -> Result<Vec<u8>, serde_json::Error> {
         let mut line = Vec::new();
-        canonical::write(&self.to_json()?, &mut line)?;
+        canonical::write(self, &mut line)?;
         Ok(line)
-    }
-
-    /// It as JSON, with what a record's numbers can carry.
-    pub(crate) fn to_json(&self) -> Result<Value, serde_json::Error> {
-        let mut json = serde_json::to_value(self)?;
-        bound_counts(&mut json);
-        Ok(json)
     }
 
     /// Its name in the log.
@@ -212,17 +204,15 @@ pub(crate) fn digests(event: &Event) -> impl Iterator<Item = &str> {
     blobs.chain(plain)
 }
 
-/// Makes counts beyond what a JSON number carries exactly that number. They are a worker's word, which could else write a
-/// line that is no event to who reads it.
-fn bound_counts(value: &mut Value) {
-    match value {
-        Value::Number(number) if number.as_u64().is_some_and(|count| count > EXACT_INTEGER_MAX) => {
-            *value = EXACT_INTEGER_MAX.into();
-        }
-        Value::Array(items) => items.iter_mut().for_each(bound_counts),
-        Value::Object(fields) => fields.values_mut().for_each(bound_counts),
-        _ => {}
-    }
+/// A count, or the most that a JSON number carries exactly: counts are a worker's word, which could else write a line that is
+/// no event to who reads it.
+fn count<S: Serializer>(count: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64((*count).min(EXACT_INTEGER_MAX))
+}
+
+/// The same of one that may not be there.
+fn maybe_count<S: Serializer>(count: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+    count.map(|count| count.min(EXACT_INTEGER_MAX)).serialize(serializer)
 }
 
 /// An input that is bound.
@@ -318,7 +308,7 @@ pub struct Call {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
     /// Bytes read or written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "maybe_count")]
     pub bytes: Option<u64>,
     /// `ok`, or the error's name.
     pub outcome: String,
@@ -335,6 +325,7 @@ pub struct Exchange {
     /// Its URL, as it was asked for.
     pub url: String,
     /// Bytes of its body.
+    #[serde(serialize_with = "count")]
     pub sent: u64,
     /// The digest of its body.
     pub body: String,
@@ -348,6 +339,7 @@ pub struct Exchange {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// Bytes of the response's body.
+    #[serde(serialize_with = "count")]
     pub received: u64,
     /// `ok`, or why there was no response: more than the component was told.
     pub outcome: String,
@@ -358,16 +350,22 @@ pub struct Exchange {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Usage {
     /// Units of fuel.
+    #[serde(serialize_with = "count")]
     pub fuel: u64,
     /// Peak bytes of its memories.
+    #[serde(serialize_with = "count")]
     pub memory: u64,
     /// Bytes written to files.
+    #[serde(serialize_with = "count")]
     pub written: u64,
     /// Files and folders made.
+    #[serde(serialize_with = "count")]
     pub files: u64,
     /// Calls with authority that are not on record, since there were too many.
+    #[serde(serialize_with = "count")]
     pub calls_left_out: u64,
     /// Wall time in microseconds, as the parent saw it.
+    #[serde(serialize_with = "count")]
     pub micros: u64,
 }
 

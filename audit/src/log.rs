@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::canonical;
 use crate::disk::{Disk, write_all};
@@ -67,7 +67,7 @@ impl Log {
 
     /// Takes an event, if its line is at most so many bytes. It is written with the next [`write`](Self::write) or
     /// [`sync`](Self::sync). False where it is longer.
-    pub(crate) fn append(&mut self, event: &Value, most: u64) -> Result<bool, serde_json::Error> {
+    pub(crate) fn append(&mut self, event: &impl Serialize, most: u64) -> Result<bool, serde_json::Error> {
         let start = self.pending.len();
         // RFC 8785: one byte form for one event. It would round integers beyond 2^53, so `Blobs::store` has made them strings.
         canonical::write(event, &mut self.pending)?;
@@ -110,6 +110,8 @@ impl Log {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::faulty::{Fault, Faulty};
 

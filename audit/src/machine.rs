@@ -222,8 +222,7 @@ impl Held<'_> {
 
     /// Adds an event, as [`Machine::note`] does.
     pub(crate) fn note(&mut self, event: &MachineEvent) -> Result<String, RecordError> {
-        let event_json = serde_json::to_value(event).map_err(RecordError::Encoding)?;
-        self.log.append(&event_json, LINE_BYTES_MAX).map_err(RecordError::Encoding)?;
+        self.log.append(event, LINE_BYTES_MAX).map_err(RecordError::Encoding)?;
         event.opens(&mut self.open);
         self.sign()
     }

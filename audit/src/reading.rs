@@ -52,7 +52,7 @@ pub(crate) fn read<E: DeserializeOwned + Serialize>(
 ) -> Result<Read, Fault> {
     let unreadable = |error: io::Error| fault(log, None, error.to_string());
     file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
-    let (mut tree, mut bytes) = (Tree::default(), 0);
+    let (mut tree, mut bytes, mut form) = (Tree::default(), 0, Vec::new());
     let mut lines = Lines::of(file, LINE_BYTES_MAX);
     let torn = loop {
         let number = tree.size() + 1;
@@ -72,9 +72,8 @@ pub(crate) fn read<E: DeserializeOwned + Serialize>(
             }
             Err(_) => return Err(wrong("it is no event")),
         };
-        let mut form = Vec::new();
-        let again = serde_json::to_value(&event).map_err(|error| wrong(&error.to_string()))?;
-        canonical::write(&again, &mut form).map_err(|error| wrong(&error.to_string()))?;
+        form.clear();
+        canonical::write(&event, &mut form).map_err(|error| wrong(&error.to_string()))?;
         if form != line {
             return Err(wrong("it is not in its canonical form"));
         }

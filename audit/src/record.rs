@@ -82,12 +82,11 @@ impl Record {
     /// # Errors
     /// When the log has reached its limit.
     pub fn append(&mut self, event: &Event) -> Result<(), RecordError> {
-        let event_json = event.to_json().map_err(RecordError::Encoding)?;
         // What a guest or a planner can make many of is bounded; what was decided, and how it ended, always fits.
         let bounded = matches!(event, Event::Call(_) | Event::Exchange(_) | Event::Step { .. } | Event::Prompt(_));
         let left = self.bytes_max.saturating_sub(self.log.bytes()).min(LINE_BYTES_MAX);
         let most = if bounded { left } else { u64::MAX };
-        match self.log.append(&event_json, most).map_err(RecordError::Encoding)? {
+        match self.log.append(event, most).map_err(RecordError::Encoding)? {
             true => {
                 self.blobs.refer(digests(event));
                 Ok(())

@@ -4,7 +4,6 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 
-use crate::canonical;
 use crate::checkpoint::{Checkpoint, run_origin};
 use crate::disk::{Disk, put, put_synced, write_all};
 use crate::error::RecordError;
@@ -89,9 +88,8 @@ fn seal(
                 disk.remove(&stray).map_err(RecordError::Write)?;
             }
             let cut = Some(record.read.torn);
-            let event = serde_json::to_value(Event::Seal { status: Status::Interrupted, time, cut });
-            let mut line = Vec::new();
-            event.and_then(|event| canonical::write(&event, &mut line)).map_err(RecordError::Encoding)?;
+            let mut line =
+                Event::Seal { status: Status::Interrupted, time, cut }.line().map_err(RecordError::Encoding)?;
             tree.push(&line);
             line.push(b'\n');
             end(disk, folder, record.read.bytes, &line).map_err(RecordError::Write)?;

@@ -78,9 +78,9 @@ fn read(file: &Path) -> Result<Vec<String>, Error> {
     let File { approvals } = serde_json::from_slice(&bytes).map_err(|error| unusable(error.to_string()))?;
     let each = approvals.into_iter().map(|Approved { step, subject, until }| {
         let step = printable(&step);
-        let time: Timestamp = until.parse().map_err(|_| {
-            unusable(format!("`until` of the step `{step}` is no time such as 2026-11-28T10:30:00Z"))
-        })?;
+        let time: Timestamp = until
+            .parse()
+            .map_err(|_| unusable(format!("`until` of the step `{step}` is no time such as 2026-11-28T10:30:00Z")))?;
         if time < Timestamp::now() {
             return Err(unusable(format!("that of the step `{step}` could be used until {time}"))
                 .help("look at the plan again, and check it again"));

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use claw_agent::planner::Progress as Asking;
 use claw_agent::Event;
+use claw_agent::planner::Progress as Asking;
 use claw_policy::Question;
 use claw_policy::printable::printable;
 use claw_runtime::{Consent, Person, Progress, Stage};

@@ -234,12 +234,7 @@ impl Execution {
 }
 
 /// Puts earlier outputs into a step's arguments, and checks them again now that all of them are known.
-fn resolve(
-    step: &ValidatedStep,
-    index: usize,
-    policy: &Policy,
-    session: &Session,
-) -> Result<ReadyStep, Refusal> {
+fn resolve(step: &ValidatedStep, index: usize, policy: &Policy, session: &Session) -> Result<ReadyStep, Refusal> {
     let Some(capability) = policy.capabilities.get(&step.capability) else {
         return Err(Violation::at_step("capability.unknown", &step.id, index, NO_CAPABILITY).into());
     };
@@ -360,9 +355,13 @@ fn take_output(capability: &Capability, output: Value) -> Result<Value, OutputFa
 
 /// A step does not start, since nobody said yes to what it would be given.
 fn nobody_said_yes(question: &Question) -> Refusal {
-    let message = format!("a person has to say yes to `{}` now that its arguments are known, and nobody did", question.step);
+    let message =
+        format!("a person has to say yes to `{}` now that its arguments are known, and nobody did", question.step);
     let violation = Violation::new("approval.missing", question.at.as_str(), message).step(&question.step);
-    violation.help("run it where there is a terminal, or prepare an approval of these arguments").line(question.line).into()
+    violation
+        .help("run it where there is a terminal, or prepare an approval of these arguments")
+        .line(question.line)
+        .into()
 }
 
 /// What is said of a step that calls nothing.

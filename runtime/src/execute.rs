@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use claw_audit::{Exchange, FailureReason, Status, Usage};
 use claw_policy::{
-    Access, Capability, Execution, Limits, Name, OutputFault, Policy, Question, ReadyStep, Refusal, Session, ValidatedPlan,
-    Violation,
+    Access, Capability, Execution, Limits, Name, OutputFault, Policy, Question, ReadyStep, Refusal, Session,
+    ValidatedPlan, Violation,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};

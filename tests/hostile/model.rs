@@ -45,7 +45,8 @@ impl Server {
 pub(crate) fn is_contained() {
     let (_server, address) = Server::start();
     let mut arena = Arena::new();
-    let contained = arena.tools().and(BUDGET).task(TASK, &["openai:model", "--base-url", &address]).attack(Ending::Planned);
+    let contained =
+        arena.tools().and(BUDGET).task(TASK, &["openai:model", "--base-url", &address]).attack(Ending::Planned);
     let document = &contained.document;
     let count = |name: &str| contained.events.iter().filter(|event| event["event"] == name).count() as u64;
     let (prompts, replies, none) = (count("prompt"), count("reply"), count("no-reply"));

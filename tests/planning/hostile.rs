@@ -3,8 +3,8 @@
 
 use std::fs;
 
-use claw_runtime::Nobody;
 use claw_audit::Why;
+use claw_runtime::Nobody;
 use serde_json::{Value, json};
 
 use super::stand_in::{Desk, POLICY, Say, answer, last, plan, step};

@@ -9,7 +9,8 @@ use claw_agent::{Ending, With, converse};
 use claw_audit::{ApprovedBy, Event, Machine, Record, recheck, verify};
 use claw_policy::{Catalogue, Document, Given, Label, Policy, Question, Session, TaskText};
 use claw_runtime::{
-    Allocation, Cache, Compiler, Components, Consent, Ended, Folders, Nobody, Person, Places, Run, Runtime, Stage, replay,
+    Allocation, Cache, Compiler, Components, Consent, Ended, Folders, Nobody, Person, Places, Run, Runtime, Stage,
+    replay,
 };
 use serde_json::{Value, json};
 

@@ -140,9 +140,10 @@ fn a_step_is_asked_about_again_once_what_it_is_given_is_known() {
         let again = text.split(PROMPT).nth(1).expect("it asks again");
         assert!(again.contains("text = \"a note\"") && !again.contains("$step"), "{again}");
         assert_eq!(place.path("out/report.md").exists(), code == 0, "{answer:?}");
-        let shown = place.json(&["audit", "show", "--json"]).1;
-        assert_eq!(shown["status"], status, "{shown:#}");
-        let id = shown["run"].as_str().expect("it has one");
+        let list = place.json(&["audit", "list"]).1;
+        let ran = &list.as_array().expect("a list")[0];
+        assert_eq!(ran["status"], status, "{list:#}");
+        let id = ran["run"].as_str().expect("it has one");
         assert_eq!(place.claw(&["audit", "verify", id]).code, Some(0));
         let (code, replayed) = place.json(&["replay", id]);
         assert_eq!((code, &replayed["result"]), (Some(0), &json!("same")), "{answer:?}: {replayed:#}");

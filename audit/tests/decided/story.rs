@@ -9,7 +9,9 @@ use std::time::SystemTime;
 use claw_audit::{Event, Machine, Record, Status, verdict_of, verify};
 use claw_policy::catalogue::{Catalogue, Component, Failure, Function, Signature};
 use claw_policy::types::{Field, Type};
-use claw_policy::{Approval, Execution, Given, Name, OutputFault, Plan, Policy, Question, Session, TaskText, Violation};
+use claw_policy::{
+    Approval, Execution, Given, Name, OutputFault, Plan, Policy, Question, Session, TaskText, Violation,
+};
 use serde_json::{Value, json};
 
 /// Reads notes, asks for JSON, counts, and writes; a read has to come before a write, and there are three reads.

@@ -28,7 +28,8 @@ fi
 
 /// What a note says that an attacker wrote, and the rule that its plan is refused by.
 fn orders() -> Vec<(Value, &'static str)> {
-    let step = |capability: &str, arguments: Value| json!([{ "id": "x", "capability": capability, "arguments": arguments }]);
+    let step =
+        |capability: &str, arguments: Value| json!([{ "id": "x", "capability": capability, "arguments": arguments }]);
     vec![
         (step("read", json!({ "path": "../sentinel/key" })), "argument.path"),
         (step("write", json!({ "path": "../policy.toml", "text": "claw = 1" })), "argument.path"),
@@ -83,7 +84,8 @@ fn case_179_a_person_is_shown_what_is_there(arena: &mut Arena) -> Contained {
         arena.plan(json!([{ "id": "w", "capability": "write", "arguments": arguments }]));
         let contained = arena.attack(Ending::Asked);
         let told = &contained.told;
-        let moves = |c: &char| (c.is_control() && *c != '\n') || ('\u{200b}'..='\u{206f}').contains(c) || *c > '\u{e0000}';
+        let moves =
+            |c: &char| (c.is_control() && *c != '\n') || ('\u{200b}'..='\u{206f}').contains(c) || *c > '\u{e0000}';
         assert_eq!(told.chars().find(moves), None, "{told:?}");
         assert!(!told.lines().any(|line| line.trim_start().starts_with("APPROVED")), "{told}");
         assert_eq!(contained.document["approvals"][0]["arguments"], arguments, "programs get it whole");
@@ -95,9 +97,7 @@ fn case_179_a_person_is_shown_what_is_there(arena: &mut Arena) -> Contained {
 
 fn case_180_a_yes_is_to_one_plan_for_a_time(arena: &mut Arena) -> Contained {
     fs::create_dir(arena.place.path("stage")).expect("folders can be made");
-    let write = |id: &str, path: &str, text: &str| {
-        json!([{ "id": id, "capability": "write", "arguments": { "path": path, "text": text } }])
-    };
+    let write = |id: &str, path: &str, text: &str| json!([{ "id": id, "capability": "write", "arguments": { "path": path, "text": text } }]);
     asked(arena).plan(write("w", "report.md", "x"));
     let shown = arena.attack(Ending::Asked).document;
     arena.place.write("stage/yes.json", shown.to_string());
