@@ -52,9 +52,11 @@ pub(crate) fn network(policy: &Policy) -> Network {
     Network::new(Connector::new(hosts, Arc::new(SystemResolver), Box::new(|bytes| bytes)).unwrap()).unwrap()
 }
 
-/// A step that fetches, warm.
+/// A step that fetches, warm. Beside the floor: what a step with an effect costs besides, whatever it is. Its start is on disk
+/// before it, and its request goes from the worker, which has no network, to the parent and back.
 pub(crate) fn network_steps(place: &Place) {
-    let step = floors::wasmtime(place, "nothing.wasm", "{}", ROUNDS) + floors::round_trip(ROUNDS);
+    let (hop, sync) = (floors::round_trip(ROUNDS), floors::sync(place, ROUNDS / 10));
+    let step = floors::wasmtime(place, "nothing.wasm", "{}", ROUNDS) + hop;
     for (name, capability, bytes, rounds) in SIZES {
         let url = format!("http://{}/{bytes}", place.server());
         let (whole, logged) = submitted(place, capability, &format!(r#"{{"url":"{url}"}}"#), rounds);
@@ -62,13 +64,15 @@ pub(crate) fn network_steps(place: &Place) {
         let written = floors::write_and_hash(place, logged as usize, rounds);
         let floor = bare + step + written;
         println!(
-            "  http-fetch of {name:<10} {:>9.1}   floor {:>9.1} = bare hyper {:.1} + step {:.1} + write and SHA-256 of {logged} bytes {:.1}   ratio {:.2}",
+            "  http-fetch of {name:<10} {:>9.1}   floor {:>9.1} = bare hyper {:.1} + step {:.1} + write and SHA-256 of {logged} bytes {:.1}   ratio {:.2}   beside it: a sync {:.1}, another round trip {:.1}",
             micros(whole),
             micros(floor),
             micros(bare),
             micros(step),
             micros(written),
-            whole.as_secs_f64() / floor.as_secs_f64()
+            whole.as_secs_f64() / floor.as_secs_f64(),
+            micros(sync),
+            micros(hop),
         );
     }
 }

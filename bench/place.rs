@@ -61,6 +61,12 @@ secrecy = []
 [capability.fetch]
 component = "builtin:http-fetch"
 grants = ["web"]
+[capability.read-large]
+component = "builtin:read-file"
+grants = ["in"]
+[capability.read-large.limits]
+output-bytes = "8MiB"
+tape = "16MiB"
 [capability.fetch-large]
 component = "builtin:http-fetch"
 grants = ["web"]

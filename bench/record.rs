@@ -21,15 +21,28 @@ fn pure(plan: usize, steps: usize) -> String {
 }
 
 pub(crate) fn record(place: &Place, rounds: usize) {
-    let ten = sealed(place, 1, 10);
+    let ten = sealed(place, &pure_plans(1, 10));
     written(place, &ten, rounds);
-    let long = sealed(place, 200, 100);
-    verified(&long, rounds / 100);
+    verified("20,000 pure steps", &sealed(place, &pure_plans(200, 100)), rounds / 100);
+    verified("16 files of 1 MiB read", &sealed(place, &[large(place)]), rounds / 100);
     again(place, rounds / 50);
 }
 
-/// The record of a run of so many plans of so many pure steps.
-fn sealed(place: &Place, plans: usize, steps: usize) -> Verifiable {
+fn pure_plans(plans: usize, steps: usize) -> Vec<String> {
+    (0..plans).map(|plan| pure(plan, steps)).collect()
+}
+
+/// A plan that reads large files, no two of them the same.
+fn large(place: &Place) -> String {
+    let steps = (b'a'..b'q').map(char::from).map(|name| {
+        std::fs::write(place.folder().join(format!("in/{name}.md")), name.to_string().repeat(1 << 20)).unwrap();
+        format!(r#"{{"id":"{name}","capability":"read-large","arguments":{{"path":"{name}.md"}}}}"#)
+    });
+    format!(r#"{{"claw":1,"steps":[{}]}}"#, steps.collect::<Vec<_>>().join(","))
+}
+
+/// The record of a run of these plans.
+fn sealed(place: &Place, plans: &[String]) -> Verifiable {
     let (policy, document, components, folders) = place.load();
     let machine = Machine::open(&place.folder().join("state")).unwrap();
     let key = machine.key().public();
@@ -39,8 +52,8 @@ fn sealed(place: &Place, plans: usize, steps: usize) -> Verifiable {
     let session = Session::open(&policy, Default::default()).unwrap();
     let mut run =
         Run::open(Arc::clone(&policy), &document, Default::default(), session, runtime, record, "bench").unwrap();
-    for plan in 0..plans {
-        let outcome = run.submit(pure(plan, steps).as_bytes(), &mut Nobody, &mut |_| {}).unwrap();
+    for plan in plans {
+        let outcome = run.submit(plan.as_bytes(), &mut Nobody, &mut |_| {}).unwrap();
         assert!(outcome.answer.is_some(), "{outcome:?}");
     }
     run.seal(Status::Completed).unwrap();
@@ -73,21 +86,28 @@ fn written(place: &Place, run: &Verifiable, rounds: usize) {
     );
 }
 
-/// A long record verified; beside it, SHA-256 of all its bytes.
-fn verified(run: &Verifiable, rounds: usize) {
+/// A record verified; beside it, SHA-256 of all its bytes, and its log read by serde_json alone, with nothing made of it.
+fn verified(what: &str, run: &Verifiable, rounds: usize) {
     let whole = median(rounds, &mut || drop(claw_audit::verify(&run.folder, run.key).unwrap()));
     let bytes = all(&run.folder);
     let hashed = median(rounds, &mut || {
         std::hint::black_box(Sha256::digest(&bytes));
     });
-    let speed = |time: Duration| bytes.len() as f64 / time.as_secs_f64() / 1e6;
+    let log = std::fs::read_to_string(run.folder.join("log.jsonl")).unwrap();
+    let read = median(rounds, &mut || {
+        log.lines()
+            .for_each(|line| _ = std::hint::black_box(serde_json::from_str::<serde::de::IgnoredAny>(line).unwrap()));
+    });
+    let speed = |bytes: usize, time: Duration| bytes as f64 / time.as_secs_f64() / 1e6;
     println!(
-        "  20,000 steps verified    {:>7.0}   {} bytes at {:.0} MB/s   SHA-256 alone {:.0} MB/s   share {:.2}",
+        "  verified: {what:<22} {:>7.0}   {} bytes at {:.0} MB/s   SHA-256 alone {:.0} MB/s   share {:.2}   its log of {} bytes read by serde_json at {:.0} MB/s",
         micros(whole),
         bytes.len(),
-        speed(whole),
-        speed(hashed),
-        speed(whole) / speed(hashed)
+        speed(bytes.len(), whole),
+        speed(bytes.len(), hashed),
+        hashed.as_secs_f64() / whole.as_secs_f64(),
+        log.len(),
+        speed(log.len(), read),
     );
 }
 

@@ -1,17 +1,21 @@
 //! A round of the loop with a planner that takes no time: what the loop costs beside checking and running.
 
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use claw_agent::planner::{Bounds, Planner, PlannerError, Progress, Prompt, Reply, Tokens};
-use claw_agent::{With, converse};
+use claw_agent::{With, converse, propose};
 use claw_audit::{Machine, Record};
-use claw_policy::{Session, TaskText};
+use claw_policy::{Policy, Session, TaskText};
 use claw_runtime::{Allocation, Nobody, Run, Runtime};
 
 use crate::floors;
 use crate::place::{self, Place};
 
+/// Bytes of English and JSON that models take for one token, about; fewer than most, so that more tokens come out.
+const BYTES_A_TOKEN: usize = 3;
 /// Plans of a session: as many as a policy can allow.
 const ROUNDS: usize = 100;
 
@@ -82,5 +86,14 @@ pub(crate) fn rounds(place: &Place) {
         micros(sync),
         micros(own.saturating_sub(sync)),
     );
-    println!("  the prompt for {} capabilities has {} bytes", 3, planner.prompt);
+    let (text, catalogue) = place.large_policy();
+    let policy = Policy::parse(&text, &catalogue).unwrap();
+    let session = Session::open(&policy, Default::default()).unwrap().with_task(TaskText::read("Do it").unwrap());
+    let nobody = UnixStream::pair().unwrap();
+    propose(&policy, &session, &mut planner, &OwnedFd::from(nobody.0), &mut |_| {}).unwrap();
+    let tokens = planner.prompt / BYTES_A_TOKEN;
+    println!(
+        "  the prompt for 50 capabilities has {} bytes, some {tokens} tokens; asked: at most 20,000",
+        planner.prompt
+    );
 }
