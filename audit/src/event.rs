@@ -204,14 +204,14 @@ pub(crate) fn digests(event: &Event) -> impl Iterator<Item = &str> {
     blobs.chain(plain)
 }
 
-/// A count, or the most that a JSON number carries exactly: counts are a worker's word, which could else write a line that is
-/// no event to who reads it.
+/// A count, or the most that a JSON number carries exactly: counts are the word of a worker or a service, which could else
+/// write a line that is no event to who reads it.
 fn count<S: Serializer>(count: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64((*count).min(EXACT_INTEGER_MAX))
 }
 
 /// The same of one that may not be there.
-fn maybe_count<S: Serializer>(count: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn maybe_count<S: Serializer>(count: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
     count.map(|count| count.min(EXACT_INTEGER_MAX)).serialize(serializer)
 }
 
@@ -377,6 +377,13 @@ pub struct FailureReason {
     pub kind: String,
     /// In words.
     pub message: String,
+}
+
+impl FailureReason {
+    /// Whether it is that of a worker that did not live to tell what its step used: then all that it was allowed counts.
+    pub fn is_untold(&self, usage: &Usage) -> bool {
+        usage.fuel == 0 && matches!(self.kind.as_str(), "worker" | "limit.time" | "interrupted")
+    }
 }
 
 /// Why a run halted.

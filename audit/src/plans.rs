@@ -9,7 +9,7 @@ use claw_policy::Label;
 use serde_json::Value;
 
 use crate::blobs::stored_value;
-use crate::event::{Event, Halt, StepLabel, Usage, Verdict, Violation};
+use crate::event::{Event, FailureReason, Halt, StepLabel, Usage, Verdict, Violation};
 use crate::fault::{Fault, fault};
 use crate::log::LOG;
 use crate::said::{Approval, Disclosed};
@@ -57,7 +57,7 @@ pub(crate) struct RecordedStep<'e> {
 #[derive(Debug)]
 pub(crate) enum End<'e> {
     Done { output: &'e Stored, label: &'e Label, usage: &'e Usage },
-    Failed { usage: &'e Usage },
+    Failed { reason: &'e FailureReason, usage: &'e Usage },
 }
 
 impl RecordedPlan<'_> {
@@ -123,7 +123,7 @@ impl<'e> RecordedPlan<'e> {
             Event::Done { step, output, label, usage, .. } => {
                 self.end(line, step, End::Done { output, label, usage })?
             }
-            Event::Failed { step, usage, .. } => self.end(line, step, End::Failed { usage })?,
+            Event::Failed { step, reason, usage, .. } => self.end(line, step, End::Failed { reason, usage })?,
             Event::Halt(halt) => self.halt = Some((line, halt)),
             Event::Approval(approval) if self.is_accepted() => self.allowed.push((line, approval)),
             Event::Approval(approval) => self.approvals.push((line, approval)),

@@ -183,10 +183,9 @@ impl Again<'_> {
                     .map(drop)
                     .map_err(|why| self.wrong(*line, format!("the step is done, and by the policy it is not: {why}")))
             }
-            Some((_, End::Failed { usage })) => {
+            Some((_, End::Failed { reason, usage })) => {
                 let (mut written, mut files) = (usage.written, usage.files);
-                if usage.fuel == 0 && has_effects {
-                    // Its worker did not live to tell, so all that it was allowed counts.
+                if reason.is_untold(usage) && has_effects {
                     (written, files) = execution.budgets_left();
                 }
                 execution.failed(&ready, written, files);

@@ -249,6 +249,13 @@ mod tests {
             let log = fs::read_to_string(record.folder().join(LOG)).unwrap();
             let event: Event = serde_json::from_str(log.lines().last().unwrap()).unwrap();
             assert_eq!(event, failed(fuel.min(EXACT_INTEGER_MAX)));
+            // Nor one that a service did.
+            let replied = |count| {
+                let (text, tokens) = (Stored::Inline(Value::from("a plan")), Some(count));
+                Event::Reply(crate::Reply { time: 1, text, cut: false, prompt_tokens: tokens, reply_tokens: tokens })
+            };
+            let line = replied(fuel).line().unwrap();
+            assert_eq!(serde_json::from_slice::<Event>(&line).unwrap(), replied(fuel.min(EXACT_INTEGER_MAX)));
         }
     }
 

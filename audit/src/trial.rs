@@ -127,7 +127,7 @@ impl<'r> Trial<'r> {
                         }
                     }
                     // The record does not tell what would have come after it; what the planner is told of it, it does.
-                    Some((_, End::Failed { usage })) => {
+                    Some((_, End::Failed { usage, .. })) => {
                         execution.failed(&ready, usage.written, usage.files);
                         break;
                     }

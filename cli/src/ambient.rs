@@ -11,6 +11,8 @@ use claw_policy::Name;
 use claw_policy::printable::printable;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+#[cfg(target_os = "linux")]
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -262,21 +264,29 @@ pub(crate) fn read_config(path: &Path) -> Result<Option<String>, Error> {
     if !path.exists() {
         return Ok(None);
     }
-    only_own(path).map_err(|why| {
+    let read = read_own(path, TEXT_BYTES_MAX).and_then(|bytes| String::from_utf8(bytes).map_err(|e| e.to_string()));
+    read.map(Some).map_err(|why| {
         let shown = printable(&path.to_string_lossy());
         Error::policy_file("config.permissions", path, format!("the configuration file `{shown}`: {why}"))
             .help("look at what it says, make it yours, and run `chmod go-w` on it")
-    })?;
-    read_text(path)
+    })
 }
 
-/// Nothing, where only this user can write a file.
-pub(crate) fn only_own(path: &Path) -> Result<(), String> {
-    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
-    if !metadata.is_file() || others_write(&metadata) {
-        return Err("others can write it, or it is no file".to_owned());
+/// Reads a file that only this user can write, or put another in the place of: of at most `most` bytes.
+pub(crate) fn read_own(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    let failed = |error: io::Error| error.to_string();
+    // Looked at before it is opened: opening a FIFO would wait for its other end.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err("it is no file".to_owned());
     }
-    Ok(())
+    let file = File::open(path).map_err(failed)?;
+    let folder = std::fs::canonicalize(path).map_err(failed)?.parent().map(std::fs::metadata).transpose();
+    if others_write(&file.metadata().map_err(failed)?) || folder.map_err(failed)?.is_some_and(|it| others_write(&it)) {
+        return Err("others can write it, or put another in its place".to_owned());
+    }
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > most { Err(format!("it is over {most} bytes")) } else { Ok(bytes) }
 }
 
 /// Whether a person can be asked: there is a terminal to ask and to answer at.
@@ -348,9 +358,12 @@ pub(crate) fn log_to_stderr(verbose: u8) {
     registry().with(shown).with(Targets::new().with_target("claw", level)).init();
 }
 
-/// Has a crash leave no image of this process's memory, which holds keys and secrets.
+/// Has a crash leave no image of this process's memory, which holds keys and secrets, and lets no other process of the user's
+/// read it.
 pub(crate) fn leave_no_core() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
-    // Lowering it is always allowed.
-    let _allowed = setrlimit(Resource::Core, none);
+    // Both are always allowed. What a kernel pipes to a program is not bounded by the limit.
+    let _limited = setrlimit(Resource::Core, none);
+    #[cfg(target_os = "linux")]
+    let _hidden = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }

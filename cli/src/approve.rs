@@ -7,7 +7,6 @@ use claw_audit::ApprovedBy;
 use claw_policy::printable::printable;
 use claw_policy::{Grant, Label, Name, Policy, Question, Target};
 use claw_runtime::{Consent, Nobody, Person, Stage};
-use serde_json::Value;
 
 use crate::ambient::{self, Typed};
 use crate::error::Error;
@@ -77,7 +76,7 @@ fn lines<'q>(policy: &Policy, question: &Question, asked: impl Iterator<Item = &
         if let Some(plain) = look_alike(&text) {
             lines.push(format!("      it has other letters than a to z; spelled out: {plain}"));
         }
-        if let Some(step) = unknown(value) {
+        if let Some(step) = question.open.get(name) {
             lines.push(format!("      what {step} gives is not known yet: you are asked again when it is"));
         }
         lines.push(format!("      {}", in_words(&label)));
@@ -142,16 +141,4 @@ fn shown(text: &str) -> String {
 fn look_alike(text: &str) -> Option<String> {
     let spelled = |c: char| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() };
     (!text.is_ascii()).then(|| shown(&text.chars().map(spelled).collect::<String>()))
-}
-
-/// The step whose output a value has in it, which has not run.
-fn unknown(value: &Value) -> Option<String> {
-    match value {
-        Value::Array(items) => items.iter().find_map(unknown),
-        Value::Object(object) => match object.get("$step").and_then(Value::as_str) {
-            Some(step) => Some(printable(step)),
-            None => object.values().find_map(unknown),
-        },
-        _ => None,
-    }
 }

@@ -1,6 +1,6 @@
 //! Approvals in files: what `--json` prints of all that a person has to be asked, and `--approve-from` reads.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use claw_audit::ApprovedBy;
@@ -32,10 +32,10 @@ pub(crate) fn questions(questions: &[Question]) -> Vec<Value> {
     questions.iter().map(each).collect()
 }
 
-/// The subjects that files say yes to. A plan that was changed, or that another policy or other inputs make another one, has
+/// The subjects that files say yes to, each until a time. A plan that was changed, or that another policy or other inputs make another one, has
 /// other subjects; so has a step that is given other values than it was.
 #[derive(Debug)]
-pub(crate) struct Prepared(BTreeSet<String>);
+pub(crate) struct Prepared(BTreeMap<String, Timestamp>);
 
 #[derive(Debug, Deserialize)]
 struct File {
@@ -60,21 +60,22 @@ impl Prepared {
 
 impl Person for Prepared {
     fn allows(&mut self, _: Stage, questions: &[Question]) -> Consent {
-        match questions.iter().all(|question| self.0.contains(&question.subject())) {
+        let now = Timestamp::now();
+        let counts = |question: &Question| self.0.get(&question.subject()).is_some_and(|until| *until >= now);
+        match questions.iter().all(counts) {
             true => Consent::Yes(ApprovedBy::File),
             false => Consent::No,
         }
     }
 }
 
-fn read(file: &Path) -> Result<Vec<String>, Error> {
+fn read(file: &Path) -> Result<Vec<(String, Timestamp)>, Error> {
     let shown = printable(&file.to_string_lossy());
     let unusable = |why: String| {
         Error::policy_file("approval.file", file, format!("the approvals in `{shown}` cannot be used: {why}"))
-            .help("it is what `claw check --json` printed of the plan, in a file of your own")
+            .help("it is what `claw check --json`, or a run that halted for the lack of a yes, printed; in a file of your own")
     };
-    ambient::only_own(file).map_err(unusable)?;
-    let bytes = ambient::read(file, BYTES_MAX).map_err(|error| unusable(error.to_string()))?;
+    let bytes = ambient::read_own(file, BYTES_MAX).map_err(unusable)?;
     let File { approvals } = serde_json::from_slice(&bytes).map_err(|error| unusable(error.to_string()))?;
     let each = approvals.into_iter().map(|Approved { step, subject, until }| {
         let step = printable(&step);
@@ -83,9 +84,9 @@ fn read(file: &Path) -> Result<Vec<String>, Error> {
             .map_err(|_| unusable(format!("`until` of the step `{step}` is no time such as 2026-11-28T10:30:00Z")))?;
         if time < Timestamp::now() {
             return Err(unusable(format!("that of the step `{step}` could be used until {time}"))
-                .help("look at the plan again, and check it again"));
+                .help("look at what it is about again, and have it printed again"));
         }
-        Ok(subject)
+        Ok((subject, time))
     });
     each.collect()
 }

@@ -28,6 +28,8 @@ pub struct Question {
     pub arguments: Arc<BTreeMap<String, Value>>,
     /// What each argument carries.
     pub labels: Arc<BTreeMap<String, Label>>,
+    /// The arguments that are not all known, each with a step whose output is missing. None once the step starts.
+    pub open: Arc<BTreeMap<String, Name>>,
     /// The policy's line that asks.
     pub line: usize,
     /// What the answer is for: digest of policy, session, plan, step and arguments.

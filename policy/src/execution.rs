@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use crate::approval::{self, Approval, Question};
 use crate::capability::Capability;
 use crate::check::{
-    Template, ValidatedPlan, ValidatedStep, json_length, too_long, too_many_bytes, undescribed, value_violations,
+    Template, ValidatedPlan, ValidatedStep, json_length, too_deep, too_long, too_many_bytes, undescribed,
+    value_violations,
 };
 use crate::fault::{Refusal, Violation, Violations};
 use crate::json::{self, Bounds, with_index, with_key};
@@ -133,7 +134,13 @@ impl Execution {
             return Vec::new();
         }
         let arguments = Arc::new(ready.given.clone().into_iter().collect());
-        let now_known = |asked: &Question| Question { arguments: Arc::clone(&arguments), subject, ..asked.clone() };
+        let open = Arc::default();
+        let now_known = |asked: &Question| Question {
+            arguments: Arc::clone(&arguments),
+            open: Arc::clone(&open),
+            subject,
+            ..asked.clone()
+        };
         step.asks.iter().map(now_known).collect()
     }
 
@@ -271,6 +278,7 @@ fn resolve(step: &ValidatedStep, index: usize, policy: &Policy, session: &Sessio
             }
         }
         violations.extend(too_long(name, &value, capability.limits.argument_bytes, &place));
+        violations.extend(too_deep(name, &value, &place));
         given.insert(name.clone(), value);
     }
     for violation in violations.since(0) {

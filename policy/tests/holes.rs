@@ -206,11 +206,13 @@ fn a_yes_to_a_value_is_no_yes_to_a_reference_that_looks_like_it() {
     let plan = |data: Value| json!([step("r", "read", json!({})), step("a", "send", json!({ "data": data }))]);
     let refusal = check(&policy, &session, plan(json!({ "$input": "s" }))).unwrap_err();
     for question in refusal.questions() {
+        assert!(question.open.is_empty(), "it is not said to wait for a step");
         session.approve(question.approve(SystemTime::UNIX_EPOCH));
     }
     assert!(check(&policy, &session, plan(json!({ "$input": "s" }))).is_ok());
     let other = check(&policy, &session, plan(json!({ "$step": "r" }))).unwrap_err();
     assert_eq!(other.questions().len(), 2, "{other}");
+    assert_eq!(other.questions()[0].open["data"].as_str(), "r");
 }
 
 #[test]
@@ -250,6 +252,28 @@ fn a_yes_to_what_is_not_known_is_none_to_what_it_turns_out_to_be() {
     execution.done(&first, json!(""), 0, 0).unwrap();
     assert_eq!(execution.asks()[0].step.as_str(), "b");
     assert_eq!(halted(execution).rule, "approval.missing");
+}
+
+#[test]
+fn plan_and_output_together_are_no_deeper_than_a_record_can_be_read() {
+    let policy = load(&capability(
+        "mix",
+        "mix",
+        "output = \"json\"\n[capability.mix.argument]\ndata = { type = \"json\", from = [\"any\"] }",
+    ));
+    for (around, output, rule) in [(10, 100, None), (11, 100, Some("limit.plan-depth"))] {
+        let nested = |value: Value, count| (0..count).fold(value, |value, _| json!([value]));
+        let steps = json!([
+            step("a", "mix", json!({ "data": 1 })),
+            step("b", "mix", json!({ "data": nested(json!({ "$step": "a" }), around) })),
+        ]);
+        let session = open(&policy, &[]);
+        let mut execution = Execution::start(check(&policy, &session, steps).unwrap(), session).unwrap();
+        let first = execution.next_step().unwrap().unwrap();
+        execution.done(&first, json!(nested(json!(1), output).to_string()), 0, 0).unwrap();
+        let refused = execution.next_step().unwrap().err();
+        assert_eq!(refused.map(|refusal| refusal.violations()[0].rule), rule, "{around}");
+    }
 }
 
 #[test]

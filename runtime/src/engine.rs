@@ -27,6 +27,9 @@ const FIBER_STACK_BYTES: usize = 2 << 20;
 /// Bytes of a pooled stack that stay in memory, zeroed, between steps: what most calls use.
 const STACK_BYTES_KEPT: usize = 32 << 10;
 
+/// Bytes of a pooled table that do: all of it for most guests, of which each has a few hundred functions.
+const TABLE_BYTES_KEPT: usize = 32 << 10;
+
 /// How often the ticker moves an engine's epoch on, in milliseconds.
 const EPOCH_TICK_MS: u64 = 50;
 
@@ -158,6 +161,8 @@ fn pool() -> PoolingAllocationConfig {
     pool.total_stacks(2);
     // Of a stack that is zeroed, this much by writing: half the time of a call that does nothing was giving pages back.
     pool.async_stack_keep_resident(STACK_BYTES_KEPT);
+    // The same of tables. Of memories it would be slower: all of a guest's stack is below its data, and most of it unused.
+    pool.table_keep_resident(TABLE_BYTES_KEPT);
     pool.total_core_instances(INSTANCES_MAX);
     pool.max_core_instances_per_component(INSTANCES_MAX);
     pool.total_memories(INSTANCES_MAX);
@@ -239,6 +244,7 @@ mod tests {
         assert_eq!(pool.get_total_tables(), 100);
         assert_eq!(pool.get_total_stacks(), 2);
         assert_eq!(pool.get_async_stack_keep_resident(), 32 << 10);
+        assert_eq!(pool.get_table_keep_resident(), 32 << 10);
         assert_eq!(pool.get_max_memory_size(), 4 << 30);
         assert_eq!(pool.get_table_elements(), 100_000);
         assert!(engine(Allocation::OnDemand).unwrap().get_pooling_config().is_none());

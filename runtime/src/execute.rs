@@ -253,7 +253,7 @@ impl Runtime {
         let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         match answer {
             Ok(Ended { result, fuel, report }) => {
-                let usage = usage(fuel, &report, micros, recorded);
+                let usage = usage(fuel, &report, micros, recorded, (written_left, files_left));
                 let ending = match result {
                     Ok(output) => taken(execution.done(ready, output, usage.written, usage.files)),
                     Err(failure) => {
@@ -362,16 +362,17 @@ impl Runtime {
     }
 }
 
-/// What a step used. In a replay nothing is written: what it wrote, and how long it took, is as it was recorded.
-fn usage(fuel: u64, report: &Report, micros: u64, recorded: Option<Usage>) -> Usage {
+/// What a step used; of its budgets, no more than it was left, whatever its worker says. In a replay nothing is written: what
+/// it wrote, and how long it took, is as it was recorded.
+fn usage(fuel: u64, report: &Report, micros: u64, recorded: Option<Usage>, left: (u64, u64)) -> Usage {
     let memory = report.peak_memory;
     match recorded {
         Some(recorded) => Usage { fuel, memory, ..recorded },
         None => Usage {
             fuel,
             memory,
-            written: report.written,
-            files: report.files,
+            written: report.written.min(left.0),
+            files: report.files.min(left.1),
             calls_left_out: report.calls_left_out,
             micros,
         },
@@ -401,7 +402,7 @@ fn stand(
     match result {
         Ok(output) => taken(execution.recorded(ready, output, usage.written, usage.files)),
         Err(reason) => {
-            let (written, files) = if usage.fuel == 0 { spent } else { (usage.written, usage.files) };
+            let (written, files) = if reason.is_untold(&usage) { spent } else { (usage.written, usage.files) };
             execution.failed(ready, written, files);
             if reason.kind == INTERRUPTED { Ending::Interrupted } else { Ending::Failed(reason) }
         }
@@ -428,5 +429,20 @@ fn preparation(policy: &Policy, capability: &Capability, name: &Name, folders: &
         folders: uses.collect(),
         connects: capability.connects(&policy.grants),
         limits: capability.limits.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_cannot_say_that_more_was_written_than_was_left() {
+        let report = Report { written: u64::MAX, files: 9, ..Report::default() };
+        let live = usage(7, &report, 1, None, (5, 20));
+        assert_eq!((live.written, live.files, live.fuel), (5, 9, 7));
+        // What is on record stands, as it was clamped then.
+        let again = usage(7, &report, 1, Some(Usage { written: 3, ..live }), (0, 0));
+        assert_eq!((again.written, again.files), (3, 9));
     }
 }

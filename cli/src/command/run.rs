@@ -91,7 +91,7 @@ fn tell(loaded: &Loaded, plan: &Path, outcome: &PlanOutcome) {
         Status::Refused => tell!("refused: {count}; nothing of the plan has run"),
         Status::Halted => tell!("halted: {count}; no later step has run"),
         Status::Failed => tell!("failed: no later step has run"),
-        Status::Interrupted => tell!("interrupted: the step was killed"),
+        Status::Interrupted => tell!("interrupted: no step goes on"),
     }
 }
 

@@ -149,6 +149,27 @@ pub(crate) fn too_many_bytes(name: &str, at: &str) -> Violation {
         .help("`[limits] argument-bytes` bounds it")
 }
 
+/// The deepest nesting of an argument with all outputs in their places. A record has it a few levels down, and JSON is read
+/// to a depth of 127.
+const DEPTH_MAX: usize = 110;
+
+/// The violation of a value that is nested deeper than a record can have it.
+pub(crate) fn too_deep(name: &str, value: &Value, at: &str) -> Option<Violation> {
+    fn is_within(value: &Value, left: usize) -> bool {
+        let inner = |left: usize| left.checked_sub(1);
+        match value {
+            Value::Array(items) => inner(left).is_some_and(|left| items.iter().all(|item| is_within(item, left))),
+            Value::Object(fields) => {
+                inner(left).is_some_and(|left| fields.values().all(|field| is_within(field, left)))
+            }
+            _ => true,
+        }
+    }
+    let message = || format!("`{name}` is nested deeper than {DEPTH_MAX}, with the outputs that are put into it");
+    (!is_within(value, DEPTH_MAX))
+        .then(|| Violation::new("limit.plan-depth", at, message()).help("refer to a part of the output"))
+}
+
 /// The bytes of a value's JSON, without making it.
 pub(crate) fn json_length(value: &Value) -> u64 {
     struct Counter(u64);

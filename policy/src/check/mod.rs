@@ -24,7 +24,7 @@ use crate::policy::Policy;
 use crate::session::Session;
 use crate::types::Type;
 
-pub(crate) use holds::{json_length, too_long, too_many_bytes, undescribed, value_violations};
+pub(crate) use holds::{json_length, too_deep, too_long, too_many_bytes, undescribed, value_violations};
 pub use survey::{Ask, Survey, SurveyedStep};
 
 /// A plan that a policy allows, for one session: the only key to the runtime.

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Asked, Checking, Template, ValidatedStep};
 use crate::approval::{Question, subject};
+use crate::name::Name;
 use crate::plan::Reference;
 use crate::session::Session;
 
@@ -29,34 +30,46 @@ impl Checking<'_> {
         let plan = digest(steps, answer);
         let policy = self.policy.identity();
         let mut questions: Vec<(usize, Question)> = Vec::new();
-        for mut asked in asked {
+        for asked in asked {
             let Some(step) = steps.get(asked.step) else { continue };
             // One answer is for a step, so its questions share what they show; and no more are listed than a person reads.
             let earlier = questions.iter().rev().take_while(|(index, _)| *index == asked.step);
             if earlier.count() >= PLACES_MAX {
                 continue;
             }
-            let (subject, arguments, labels) = match questions.last().filter(|(index, _)| *index == asked.step) {
-                Some((_, earlier)) => (earlier.subject, Arc::clone(&earlier.arguments), Arc::clone(&earlier.labels)),
+            let Asked { step: index, at, origins, line, .. } = asked;
+            let earlier = questions.last().filter(|(earlier, _)| *earlier == index).map(|(_, earlier)| earlier);
+            let question = match earlier {
+                Some(earlier) => Question { at, origins, line, ..earlier.clone() },
                 None => {
                     let tagged = json!([tagged(step), asked.labels]);
                     let subject = subject(&policy, &self.session.state(), &plan, &step.id, &tagged);
                     let shown = step.arguments.iter().map(|(name, template)| (name.clone(), self.written(template)));
-                    (subject, Arc::new(shown.collect()), Arc::new(std::mem::take(&mut asked.labels)))
+                    let open = step
+                        .arguments
+                        .iter()
+                        .filter_map(|(name, template)| Some((name.clone(), missing(template, self.session)?.clone())));
+                    Question {
+                        step: step.id.clone(),
+                        capability: step.capability.clone(),
+                        at,
+                        origins,
+                        arguments: Arc::new(shown.collect()),
+                        labels: Arc::new(asked.labels),
+                        open: Arc::new(open.collect()),
+                        line,
+                        subject,
+                    }
                 }
             };
-            let (capability, step) = (step.capability.clone(), step.id.clone());
-            let Asked { step: index, at, origins, line, .. } = asked;
-            questions.push((index, Question { step, capability, at, origins, arguments, labels, line, subject }));
+            questions.push((index, question));
         }
         let mut unanswered = Vec::new();
         for (index, question) in questions {
             let mut answers = self.session.approvals.iter().filter(|answer| answer.until >= now);
             if !answers.any(|answer| answer.subject == question.subject) {
                 unanswered.push(question);
-            } else if let Some(step) = self.validated.get_mut(index)
-                && step.arguments.iter().any(|(_, template)| is_open(template, self.session))
-            {
+            } else if let Some(step) = self.validated.get_mut(index).filter(|_| !question.open.is_empty()) {
                 step.asks.push(question);
             }
         }
@@ -80,13 +93,13 @@ impl Checking<'_> {
     }
 }
 
-/// Whether an argument has an output in it that is not there yet.
-fn is_open(template: &Template, session: &Session) -> bool {
+/// A step whose output an argument has in it, and that has not run.
+fn missing<'t>(template: &'t Template, session: &Session) -> Option<&'t Name> {
     match template {
-        Template::Value(_) | Template::Input(_) => false,
-        Template::Array(items) => items.iter().any(|item| is_open(item, session)),
-        Template::Object(fields) => fields.values().any(|field| is_open(field, session)),
-        Template::Output(output) => !session.steps.contains_key(&output.step),
+        Template::Value(_) | Template::Input(_) => None,
+        Template::Array(items) => items.iter().find_map(|item| missing(item, session)),
+        Template::Object(fields) => fields.values().find_map(|field| missing(field, session)),
+        Template::Output(output) => Some(&output.step).filter(|step| !session.steps.contains_key(*step)),
     }
 }
 

@@ -32,8 +32,8 @@ fn orders() -> Vec<(Value, &'static str)> {
         |capability: &str, arguments: Value| json!([{ "id": "x", "capability": capability, "arguments": arguments }]);
     vec![
         (step("read", json!({ "path": "../sentinel/key" })), "argument.path"),
-        (step("write", json!({ "path": "../policy.toml", "text": "claw = 1" })), "argument.path"),
         // Whoever has read the note speaks with its words: where to write is no longer the planner's alone to choose.
+        (step("write", json!({ "path": "../policy.toml", "text": "claw = 1" })), "argument.from"),
         (step("write", json!({ "path": "new.md", "text": "x" })), "argument.from"),
         (step("shell", json!({ "command": "cat ../sentinel/key" })), "capability.unknown"),
     ]
@@ -78,7 +78,7 @@ fn case_179_a_person_is_shown_what_is_there(arena: &mut Arena) -> Contained {
         "\r    text = \"harmless\"",
         "\u{202e}dm.troper\u{2066}",
         "\u{1b}]8;;https://evil\u{7}report\u{1b}]8;;\u{7}\u{e0041}\u{200b}",
-        &"a".repeat(100_000),
+        &"a".repeat(60_000),
     ] {
         let arguments = json!({ "path": "report.md", "text": text });
         arena.plan(json!([{ "id": "w", "capability": "write", "arguments": arguments }]));
