@@ -19,9 +19,11 @@ pub(crate) fn of_replies(policy: &Policy) -> Value {
         ("answer", json!({ "anyOf": [{ "type": "string" }, refers("step")] })),
     ];
     let mut schema = object(fields, &["claw", "steps"]);
+    let input = object([("$input", json!({ "enum": inputs }))], &["$input"]);
+    // A choice of nothing is no schema to some services, which then hold the model to none.
+    let reference = if inputs.is_empty() { refers("step") } else { json!({ "anyOf": [refers("step"), input] }) };
     if let Some(schema) = schema.as_object_mut() {
-        let input = object([("$input", json!({ "enum": inputs }))], &["$input"]);
-        schema.insert("$defs".to_owned(), json!({ "step": { "anyOf": [whole, part] }, "input": input }));
+        schema.insert("$defs".to_owned(), json!({ "step": { "anyOf": [whole, part] }, "reference": reference }));
     }
     schema
 }
@@ -52,9 +54,8 @@ fn value(ty: &Type, schema: &Schema) -> Value {
     if let Some(constant) = &schema.constant {
         return json!({ "const": constant });
     }
-    let (step, input) = (refers("step"), refers("input"));
     match literal(ty.some(), schema) {
-        Some(literal) => json!({ "anyOf": [literal, step, input] }),
+        Some(literal) => json!({ "anyOf": [literal, refers("reference")] }),
         None => Value::Object(Map::new()),
     }
 }
@@ -107,4 +108,21 @@ fn refers(what: &str) -> Value {
 fn object<const N: usize>(properties: [(&str, Value); N], required: &[&str]) -> Value {
     let properties: Map<String, Value> = properties.into_iter().map(|(name, one)| (name.to_owned(), one)).collect();
     json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
+}
+
+#[cfg(test)]
+mod tests {
+    use claw_policy::Catalogue;
+
+    use super::*;
+
+    #[test]
+    fn a_policy_without_inputs_leaves_no_choice_of_nothing() {
+        let of = |inputs: &str| {
+            let text = format!("claw = 1\nname = \"empty\"\n{inputs}");
+            of_replies(&Policy::parse(&text, &Catalogue::default()).unwrap()).to_string()
+        };
+        assert!(!of("").contains("\"enum\":[]"), "llama.cpp takes no such schema: {}", of(""));
+        assert!(of("[input.name]\ntype = \"string\"\n").contains("\"enum\":[\"name\"]"));
+    }
 }

@@ -14,7 +14,7 @@ pub(crate) const VARIABLE: &str = "CLAW_TEST_MODEL_IN";
 /// What is wanted of it.
 const TASK: &str = "List the notes, read notes.md, and write what it says into report.md";
 /// It may use all of it, and what a run of the oracle's may take is more.
-const BUDGET: &str = "[planner]\nshows = [\"list\"]\naccepts = [\"in\"]\nrounds = 3\ntime = 60_000\ntokens = 20_000\n";
+const BUDGET: &str = "[planner]\nshows = [\"list\"]\naccepts = [\"in\"]\nrounds = 3\ntime = \"60s\"\ntokens = 20_000\n";
 
 /// The model's server, as long as this is there.
 struct Server(Child);
@@ -52,6 +52,8 @@ pub(crate) fn is_contained() {
     let (prompts, replies, none) = (count("prompt"), count("reply"), count("no-reply"));
     println!("{}: {prompts} prompts, {replies} replies, {} plans", document["why"], document["plans"]);
     assert!(replies > 0 && prompts == replies + none, "it was asked and replied: {document:#}");
+    // It knows no JSON by itself: that there is a plan shows that it was held to the schema.
+    assert!(count("plan") > 0, "{document:#}");
     let verdicts: Vec<&Value> = contained.events.iter().filter(|event| event["event"] == "verdict").collect();
     assert_eq!((count("plan"), verdicts.len() as u64), (document["plans"].as_u64().unwrap_or(0), count("plan")));
     let accepted = |verdict: &&&Value| verdict["verdict"] == "accepted";

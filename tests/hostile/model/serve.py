@@ -13,6 +13,8 @@ parameters = xllamacpp.CommonParams()
 parameters.model.path = str(next(Path(folder).glob("*.gguf")))
 parameters.n_ctx = 8192
 parameters.n_parallel = 1
+# Tokens of a reply: it may not know where to stop.
+parameters.n_predict = 256
 parameters.cpuparams.n_threads = 2
 parameters.use_jinja = True
 # The same each time.
