@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use claw_policy::types::EXACT_INTEGER_MAX;
 use claw_policy::{Catalogue, Label, Narrowing};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::canonical;
+use crate::count::{count, maybe_count};
 use crate::said::{Approval, Disclosed, Ended, NoReply, Prompt, Reply, Said};
 use crate::stored::Stored;
 
@@ -202,17 +202,6 @@ pub(crate) fn digests(event: &Event) -> impl Iterator<Item = &str> {
         Stored::Inline(_) => None,
     });
     blobs.chain(plain)
-}
-
-/// A count, or the most that a JSON number carries exactly: counts are the word of a worker or a service, which could else
-/// write a line that is no event to who reads it.
-fn count<S: Serializer>(count: &u64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64((*count).min(EXACT_INTEGER_MAX))
-}
-
-/// The same of one that may not be there.
-pub(crate) fn maybe_count<S: Serializer>(count: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
-    count.map(|count| count.min(EXACT_INTEGER_MAX)).serialize(serializer)
 }
 
 /// An input that is bound.

@@ -3,6 +3,7 @@
 mod blobs;
 mod canonical;
 pub mod checkpoint;
+mod count;
 #[cfg(test)]
 mod crashes;
 mod decided;

@@ -3,7 +3,7 @@
 use claw_policy::Label;
 use serde::{Deserialize, Serialize};
 
-use crate::event::maybe_count;
+use crate::count::maybe_count;
 use crate::stored::Stored;
 
 /// A planner is asked for its next reply. What it is given is the system text, each text and reply before, and this text.
