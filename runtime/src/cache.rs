@@ -1,4 +1,7 @@
 //! Compiled components, kept in the user's cache folder and authenticated, so that a component is compiled once.
+//!
+//! What a component is and its native code are two files: every command needs the one, and a step alone the other, which is
+//! a thousand times as long.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -11,24 +14,26 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 /// Changed whenever what is cached would be read differently.
-const FORMAT: &str = "claw-component-1";
+const FORMAT: &str = "claw-component-2";
 const MAC_BYTES: usize = 32;
 /// The most bytes of a cached component.
 const ENTRY_BYTES_MAX: u64 = 1 << 30;
 
 /// The cache of one user.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Cache {
     folder: PathBuf,
     key: [u8; SECRET_BYTES],
     engine: String,
 }
 
-/// What is cached of a component: what it is, and its native code.
-#[derive(Clone, Debug)]
-pub(crate) struct Compiled {
-    pub(crate) component: Component,
-    pub(crate) artefact: Vec<u8>,
+/// What is cached of a component.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    /// What it is: its functions and imports.
+    Signature,
+    /// Its native code.
+    Code,
 }
 
 /// The cache cannot be used.
@@ -65,34 +70,41 @@ impl Cache {
         &self.engine
     }
 
-    /// The compiled form of the component with `digest`, where it is here and its MAC holds.
-    pub(crate) fn get(&self, digest: &str) -> Option<Compiled> {
-        let mut bytes = Vec::new();
-        File::open(self.path(digest)).ok()?.take(ENTRY_BYTES_MAX).read_to_end(&mut bytes).ok()?;
-        let (mac, entry) = bytes.split_at_checked(MAC_BYTES)?;
-        // INVARIANT: the bytes that are checked are the bytes that are used; the file is not read again.
-        self.mac(digest, entry)?.verify_slice(mac).ok()?;
-        let (length, rest) = entry.split_at_checked(8)?;
-        let length = usize::try_from(u64::from_be_bytes(length.try_into().ok()?)).ok()?;
-        let (component, artefact) = rest.split_at_checked(length)?;
-        let (component, before) = (serde_json::from_slice(component).ok()?, bytes.len() - artefact.len());
-        // In place: a second copy is new pages, and those were half the time of loading a policy.
-        bytes.drain(..before);
-        Some(Compiled { component, artefact: bytes })
+    /// What the component with `digest` is, where that is here and its MAC holds.
+    pub(crate) fn signature(&self, digest: &str) -> Option<Component> {
+        serde_json::from_slice(&self.get(digest, Part::Signature)?).ok()
     }
 
-    /// Keeps the compiled form of a component. A cache that cannot be written costs time alone.
-    pub(crate) fn put(&self, compiled: &Compiled) -> Result<(), CacheError> {
-        let component = serde_json::to_vec(&compiled.component).map_err(io::Error::from)?;
-        let mut entry = (component.len() as u64).to_be_bytes().to_vec();
-        entry.extend(component);
-        entry.extend(&compiled.artefact);
-        let digest = &compiled.component.digest;
-        let mac = self.mac(digest, &entry).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        let path = self.path(digest);
+    /// The native code of the component with `digest`, where it is here and its MAC holds.
+    pub(crate) fn code(&self, digest: &str) -> Option<Vec<u8>> {
+        self.get(digest, Part::Code)
+    }
+
+    /// Keeps what a component is, and its native code. A cache that cannot be written costs time alone.
+    pub(crate) fn put(&self, component: &Component, code: &[u8]) -> Result<(), CacheError> {
+        // The code first: who finds the signature expects it.
+        self.put_part(&component.digest, Part::Code, code)?;
+        let signature = serde_json::to_vec(component).map_err(io::Error::from)?;
+        self.put_part(&component.digest, Part::Signature, &signature)
+    }
+
+    fn get(&self, digest: &str, part: Part) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(self.path(digest, part)).ok()?.take(ENTRY_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+        let (mac, entry) = bytes.split_at_checked(MAC_BYTES)?;
+        // INVARIANT: the bytes that are checked are the bytes that are used; the file is not read again.
+        self.mac(digest, part, entry)?.verify_slice(mac).ok()?;
+        // In place: a second copy is new pages, and those were half the time of loading a policy.
+        bytes.drain(..MAC_BYTES);
+        Some(bytes)
+    }
+
+    fn put_part(&self, digest: &str, part: Part, entry: &[u8]) -> Result<(), CacheError> {
+        let mac = self.mac(digest, part, entry).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let path = self.path(digest, part);
         let temporary = temporary(&path)?;
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-        let written = file.write_all(&mac.finalize().into_bytes()).and_then(|()| file.write_all(&entry));
+        let written = file.write_all(&mac.finalize().into_bytes()).and_then(|()| file.write_all(entry));
         if let Err(error) = written.and_then(|()| fs::rename(&temporary, &path)) {
             fs::remove_file(&temporary)?;
             return Err(error.into());
@@ -100,20 +112,29 @@ impl Cache {
         Ok(())
     }
 
-    fn path(&self, digest: &str) -> PathBuf {
-        let name = claw_policy::digest(format!("{FORMAT}\n{digest}\n{}", self.engine).as_bytes());
+    fn path(&self, digest: &str, part: Part) -> PathBuf {
+        let name = claw_policy::digest(format!("{FORMAT}\n{digest}\n{}\n{}", self.engine, part.name()).as_bytes());
         self.folder.join(name.trim_start_matches("sha256:"))
     }
 
     /// Over what the file is for too, so that one entry cannot stand in for another.
-    fn mac(&self, digest: &str, entry: &[u8]) -> Option<Hmac<Sha256>> {
+    fn mac(&self, digest: &str, part: Part, entry: &[u8]) -> Option<Hmac<Sha256>> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
-        for part in [FORMAT, digest, &self.engine] {
+        for part in [FORMAT, digest, &self.engine, part.name()] {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
         }
         mac.update(entry);
         Some(mac)
+    }
+}
+
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Signature => "signature",
+            Self::Code => "code",
+        }
     }
 }
 

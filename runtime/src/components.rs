@@ -1,5 +1,6 @@
 //! The components that a policy names: found, read, compiled or had from the cache, and put in the catalogue.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -10,7 +11,7 @@ use claw_capabilities::{BUILTINS, builtin};
 use claw_policy::catalogue::Component;
 use claw_policy::{Document, LoadError};
 
-use crate::cache::{Cache, Compiled};
+use crate::cache::Cache;
 use crate::host::authority;
 use crate::signature;
 use crate::worker::{Effort, Worker, WorkerFault};
@@ -26,6 +27,23 @@ const BUILTIN: &str = "builtin:";
 pub struct Components {
     compiled: BTreeMap<String, Compiled>,
     files: Vec<PathBuf>,
+}
+
+/// A component that is compiled.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) component: Component,
+    code: Code,
+}
+
+/// Its native code.
+#[derive(Debug)]
+enum Code {
+    /// Here, since it has just been made.
+    Made(Vec<u8>),
+    /// In the cache, from where it is had when it is called: most commands call few of a policy's components. If it is there no
+    /// more by then, it is made again of these bytes.
+    Kept(Cache, Option<Cow<'static, [u8]>>),
 }
 
 /// Why a component cannot be used.
@@ -139,10 +157,10 @@ impl Compiler<'_> {
         let mut components = Components::default();
         for (name, Component { digest, .. }) in wanted {
             let builtin = BUILTINS.iter().find(|builtin| builtin.digest == digest).map(|builtin| builtin.wasm);
-            let bytes = builtin.or_else(|| given.get(digest).map(Vec::as_slice));
-            let compiled = match (self.cache.get(digest), bytes) {
-                (Some(compiled), _) => compiled,
-                (None, Some(bytes)) => self.compile(bytes, digest, name, about)?,
+            let bytes = builtin.map(Cow::Borrowed).or_else(|| given.remove(digest).map(Cow::Owned));
+            let compiled = match (self.cache.signature(digest), bytes) {
+                (Some(component), bytes) => Compiled { component, code: Code::Kept(self.cache.clone(), bytes) },
+                (None, Some(bytes)) => self.compile(&bytes, digest, name, about)?,
                 (None, None) => return Err(ComponentError::Gone { name: name.clone(), digest: digest.clone() }),
             };
             components.compiled.insert(name.clone(), compiled);
@@ -170,27 +188,28 @@ impl Compiler<'_> {
             || BUILTINS.iter().map(|builtin| format!("`{BUILTIN}{}`", builtin.name)).collect::<Vec<_>>().join(", ");
         let missing = || ComponentError::NoBuiltin(claw_policy::printable::printable(key), known());
         let builtin = key.strip_prefix(BUILTIN).and_then(builtin).ok_or_else(missing)?;
-        let mut compiled = self.compiled(builtin.wasm, builtin.digest, key, about)?;
+        let mut compiled = self.compiled(Cow::Borrowed(builtin.wasm), builtin.digest, key, about)?;
         compiled.component.defaults = Some(builtin.policy.to_owned());
         Ok(compiled)
     }
 
     fn file(&self, path: &Path, about: &mut dyn FnMut(&str)) -> Result<Compiled, ComponentError> {
         let bytes = read(path)?;
-        self.compiled(&bytes, &claw_policy::digest(&bytes), &path.to_string_lossy(), about)
+        let digest = claw_policy::digest(&bytes);
+        self.compiled(Cow::Owned(bytes), &digest, &path.to_string_lossy(), about)
     }
 
     /// INVARIANT: the bytes that were hashed are the bytes that are compiled (case 151).
     fn compiled(
         &self,
-        bytes: &[u8],
+        bytes: Cow<'static, [u8]>,
         digest: &str,
         name: &str,
         about: &mut dyn FnMut(&str),
     ) -> Result<Compiled, ComponentError> {
-        let mut compiled = match self.cache.get(digest) {
-            Some(compiled) => compiled,
-            None => self.compile(bytes, digest, name, about)?,
+        let mut compiled = match self.cache.signature(digest) {
+            Some(component) => Compiled { component, code: Code::Kept(self.cache.clone(), Some(bytes)) },
+            None => self.compile(&bytes, digest, name, about)?,
         };
         for import in &mut compiled.component.imports {
             import.authority = authority(&import.name);
@@ -206,18 +225,43 @@ impl Compiler<'_> {
         about: &mut dyn FnMut(&str),
     ) -> Result<Compiled, ComponentError> {
         about(&format!("compiling {} for this machine, once", claw_policy::printable::printable(name)));
-        let (component, artefact) = Worker::compile(self.program, bytes, digest).map_err(|fault| match fault {
-            WorkerFault::Died(_) | WorkerFault::Deadline => {
-                ComponentError::Limit { allowed: Effort::of(bytes.len()).to_string(), why: fault.to_string() }
-            }
-            other => ComponentError::Compile(other.to_string()),
-        })?;
+        let (component, code) = make(self.program, bytes, digest)?;
         // What is cached, and under which name, is not the worker's to say.
-        let compiled = Compiled { component: Component { digest: digest.to_owned(), ..component }, artefact };
-        if let Err(error) = self.cache.put(&compiled) {
+        let component = Component { digest: digest.to_owned(), ..component };
+        if let Err(error) = self.cache.put(&component, &code) {
             about(&format!("compiled components are not kept: {error}"));
         }
-        Ok(compiled)
+        Ok(Compiled { component, code: Code::Made(code) })
+    }
+}
+
+/// Reads and compiles a component in a worker of its own.
+fn make(program: &Path, bytes: &[u8], digest: &str) -> Result<(Component, Vec<u8>), ComponentError> {
+    Worker::compile(program, bytes, digest).map_err(|fault| match fault {
+        WorkerFault::Died(_) | WorkerFault::Deadline => {
+            ComponentError::Limit { allowed: Effort::of(bytes.len()).to_string(), why: fault.to_string() }
+        }
+        other => ComponentError::Compile(other.to_string()),
+    })
+}
+
+impl Compiled {
+    /// Its native code. `program` is started to make it again where the cache has lost it; `name` is what the policy calls it.
+    pub(crate) fn code(&self, name: &str, program: &Path) -> Result<Cow<'_, [u8]>, ComponentError> {
+        let digest = &self.component.digest;
+        match &self.code {
+            Code::Made(code) => Ok(Cow::Borrowed(code)),
+            Code::Kept(cache, bytes) => match (cache.code(digest), bytes) {
+                (Some(code), _) => Ok(Cow::Owned(code)),
+                (None, Some(bytes)) => {
+                    let (_, code) = make(program, bytes, digest)?;
+                    // As when it was first made: without it, only time is lost.
+                    let _kept = cache.put(&self.component, &code);
+                    Ok(Cow::Owned(code))
+                }
+                (None, None) => Err(ComponentError::Gone { name: name.to_owned(), digest: digest.clone() }),
+            },
+        }
     }
 }
 
@@ -232,9 +276,9 @@ impl Components {
         &self.files
     }
 
-    /// The native code of the component that the policy calls `name`.
-    pub(crate) fn artefact(&self, name: &str) -> Option<&[u8]> {
-        self.compiled.get(name).map(|compiled| compiled.artefact.as_slice())
+    /// The component that the policy calls `name`.
+    pub(crate) fn get(&self, name: &str) -> Option<&Compiled> {
+        self.compiled.get(name)
     }
 }
 

@@ -336,9 +336,11 @@ impl Runtime {
         let mut loaded = BTreeSet::new();
         for (name, capability) in prepared.iter().filter_map(|name| policy.capabilities.get_key_value(name)) {
             if loaded.insert(&capability.digest) {
-                let artefact = self.components.artefact(&capability.component);
-                let artefact = artefact.ok_or_else(|| WorkerFault::Broken("its component is not loaded".to_owned()))?;
-                worker.load(&capability.digest, artefact)?;
+                let name = &capability.component;
+                let compiled = self.components.get(name);
+                let compiled = compiled.ok_or_else(|| WorkerFault::Broken("its component is not loaded".to_owned()))?;
+                let code = compiled.code(name, &self.program).map_err(|error| WorkerFault::Broken(error.to_string()))?;
+                worker.load(&capability.digest, &code)?;
             }
             worker.prepare(preparation(policy, capability, name, &self.folders))?;
         }

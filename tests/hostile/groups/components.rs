@@ -164,51 +164,60 @@ fn case_149_exports_that_are_no_capability(arena: &mut Arena) -> Contained {
     arena.attack(function)
 }
 
-/// Where the one compiled component of a home is.
-fn entry(arena: &Arena) -> PathBuf {
+/// Where the one compiled component of a home is: what it is, and its native code.
+fn entries(arena: &Arena) -> [PathBuf; 2] {
     let cache = fs::read_dir(arena.place.home().join(".cache/claw/components")).expect("there is a cache");
-    let mut entries = cache.map(|entry| entry.expect("it can be read").path());
-    let entry = entries.next().expect("one was compiled");
-    assert_eq!(entries.next(), None, "and no other");
-    entry
+    let mut entries: Vec<PathBuf> = cache.map(|entry| entry.expect("it can be read").path()).collect();
+    // Behind its MAC, native code is in ELF.
+    entries.sort_by_key(|entry| fs::read(entry).expect("it can be read")[MAC_BYTES..].starts_with(b"\x7fELF"));
+    entries.try_into().expect("one was compiled, and no other")
 }
+
+/// Bytes of the MAC that a file of the cache begins with.
+const MAC_BYTES: usize = 32;
 
 fn case_150_artefacts_that_are_planted(arena: &mut Arena) -> Contained {
     arena.place.own_home();
     let _contained = arena.component(&numbered(1)).attack(Ending::Completed);
-    let entry = entry(arena);
-    let good = fs::read(&entry).expect("it can be read");
-    let flipped = |at: usize| {
-        let mut bad = good.clone();
-        bad[at] ^= 1;
-        bad
-    };
-    // The code alone, as a component: it is behind the MAC, the length of what describes it, and that.
-    let length = usize::try_from(u64::from_be_bytes(good[32..40].try_into().expect("eight bytes"))).expect("64 bits");
-    let artefact = &good[40 + length..];
+    let entries = entries(arena);
+    let both = entries.each_ref().map(|entry| fs::read(entry).expect("it can be read"));
+    let artefact = both[1][MAC_BYTES..].to_vec();
     assert!(artefact.starts_with(b"\x7fELF"), "it is native code");
-    for bad in [
-        flipped(0),
-        flipped(40),
-        flipped(good.len() / 2),
-        flipped(good.len() - 1),
-        good[..good.len() - 1].to_vec(),
-        [good.as_slice(), b"\0"].concat(),
-        artefact.to_vec(),
-        Vec::new(),
-    ] {
-        fs::write(&entry, &bad).expect("it can be written");
-        let contained = arena.attack(Ending::Completed);
-        assert_eq!(contained.document["steps"][0]["output"], 1, "it is compiled again");
-        assert_eq!(fs::read(&entry).expect("it can be read").len(), good.len(), "and what was planted is gone");
+    for (entry, good) in entries.iter().zip(&both) {
+        let flipped = |at: usize| {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            bad
+        };
+        for bad in [
+            flipped(0),
+            flipped(MAC_BYTES),
+            flipped(good.len() / 2),
+            flipped(good.len() - 1),
+            good[..good.len() - 1].to_vec(),
+            [good.as_slice(), b"\0"].concat(),
+            good[MAC_BYTES..].to_vec(),
+            Vec::new(),
+        ] {
+            fs::write(entry, &bad).expect("it can be written");
+            let contained = arena.attack(Ending::Completed);
+            assert_eq!(contained.document["steps"][0]["output"], 1, "it is compiled again");
+            assert_eq!(fs::read(entry).expect("it can be read").len(), good.len(), "and what was planted is gone");
+        }
+        // One that is gone costs time alone.
+        fs::remove_file(entry).expect("it was there");
+        let _contained = arena.attack(Ending::Completed);
+        assert!(entry.exists(), "it is made again");
     }
-    // What was compiled of one component is nothing of another's.
+    // What was compiled of one component is nothing of another's; nor is what it is its code.
     let _contained = arena.component(&numbered(2)).attack(Ending::Completed);
-    for other in fs::read_dir(entry.parent().expect("a folder")).expect("there is a cache") {
-        fs::write(other.expect("it can be read").path(), &good).expect("it can be written");
+    for good in &both {
+        for other in fs::read_dir(entries[0].parent().expect("a folder")).expect("there is a cache") {
+            fs::write(other.expect("it can be read").path(), good).expect("it can be written");
+        }
+        let contained = arena.attack(Ending::Completed);
+        assert_eq!(contained.document["steps"][0]["output"], 2);
     }
-    let contained = arena.attack(Ending::Completed);
-    assert_eq!(contained.document["steps"][0]["output"], 2);
     // With another key everything is compiled anew, and one that others can read is none.
     let key = arena.place.home().join(".local/state/claw/cache.key");
     fs::write(&key, [7; 32]).expect("it can be written");
@@ -216,7 +225,6 @@ fn case_150_artefacts_that_are_planted(arena: &mut Arena) -> Contained {
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("modes can be set");
     let _contained = arena.attack(Ending::NotLoaded("own"));
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("modes can be set");
-    let artefact = artefact.to_vec();
     arena.component(&artefact).attack(Ending::NotLoaded("component.invalid"))
 }
 
