@@ -157,7 +157,7 @@ impl Compiler<'_> {
         let mut components = Components::default();
         for (name, Component { digest, .. }) in wanted {
             let builtin = BUILTINS.iter().find(|builtin| builtin.digest == digest).map(|builtin| builtin.wasm);
-            let bytes = builtin.map(Cow::Borrowed).or_else(|| given.remove(digest).map(Cow::Owned));
+            let bytes = builtin.map(Cow::Borrowed).or_else(|| given.get(digest).cloned().map(Cow::Owned));
             let compiled = match (self.cache.signature(digest), bytes) {
                 (Some(component), bytes) => Compiled { component, code: Code::Kept(self.cache.clone(), bytes) },
                 (None, Some(bytes)) => self.compile(&bytes, digest, name, about)?,
