@@ -3,6 +3,7 @@
 //! What a component is and its native code are two files: every command needs the one, and a step alone the other, which is
 //! a thousand times as long.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -20,7 +21,7 @@ const MAC_BYTES: usize = 32;
 const ENTRY_BYTES_MAX: u64 = 1 << 30;
 
 /// The cache of one user.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Cache {
     folder: PathBuf,
     key: [u8; SECRET_BYTES],
@@ -70,9 +71,10 @@ impl Cache {
         &self.engine
     }
 
-    /// What the component with `digest` is, where that is here and its MAC holds.
+    /// What the component with `digest` is, where that is here and its MAC holds, and its code is here too.
     pub(crate) fn signature(&self, digest: &str) -> Option<Component> {
-        serde_json::from_slice(&self.get(digest, Part::Signature)?).ok()
+        let component: Component = serde_json::from_slice(&self.get(digest, Part::Signature)?).ok()?;
+        Some(component).filter(|component| component.digest == digest && self.path(digest, Part::Code).exists())
     }
 
     /// The native code of the component with `digest`, where it is here and its MAC holds.
@@ -83,9 +85,14 @@ impl Cache {
     /// Keeps what a component is, and its native code. A cache that cannot be written costs time alone.
     pub(crate) fn put(&self, component: &Component, code: &[u8]) -> Result<(), CacheError> {
         // The code first: who finds the signature expects it.
-        self.put_part(&component.digest, Part::Code, code)?;
+        self.put_code(&component.digest, code)?;
         let signature = serde_json::to_vec(component).map_err(io::Error::from)?;
         self.put_part(&component.digest, Part::Signature, &signature)
+    }
+
+    /// Keeps native code alone, where what it is of is here.
+    pub(crate) fn put_code(&self, digest: &str, code: &[u8]) -> Result<(), CacheError> {
+        self.put_part(digest, Part::Code, code)
     }
 
     fn get(&self, digest: &str, part: Part) -> Option<Vec<u8>> {
@@ -126,6 +133,13 @@ impl Cache {
         }
         mac.update(entry);
         Some(mac)
+    }
+}
+
+impl fmt::Debug for Cache {
+    /// Without its key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").field("folder", &self.folder).finish_non_exhaustive()
     }
 }
 

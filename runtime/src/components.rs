@@ -41,9 +41,9 @@ pub(crate) struct Compiled {
 enum Code {
     /// Here, since it has just been made.
     Made(Vec<u8>),
-    /// In the cache, from where it is had when it is called: most commands call few of a policy's components. If it is there no
-    /// more by then, it is made again of these bytes.
-    Kept(Cache, Option<Cow<'static, [u8]>>),
+    /// In the cache, from where it is had when it is called: most commands call few of a policy's components. If what is there
+    /// is not what was put there, it is made again of these bytes.
+    Kept(Cache, Cow<'static, [u8]>),
 }
 
 /// Why a component cannot be used.
@@ -158,10 +158,16 @@ impl Compiler<'_> {
         for (name, Component { digest, .. }) in wanted {
             let builtin = BUILTINS.iter().find(|builtin| builtin.digest == digest).map(|builtin| builtin.wasm);
             let bytes = builtin.map(Cow::Borrowed).or_else(|| given.get(digest).cloned().map(Cow::Owned));
+            let gone = || ComponentError::Gone { name: name.clone(), digest: digest.clone() };
             let compiled = match (self.cache.signature(digest), bytes) {
-                (Some(component), bytes) => Compiled { component, code: Code::Kept(self.cache.clone(), bytes) },
+                (Some(component), Some(bytes)) => {
+                    Compiled { component, code: Code::Kept(self.cache.clone(), bytes) }
+                }
+                (Some(component), None) => {
+                    Compiled { component, code: Code::Made(self.cache.code(digest).ok_or_else(gone)?) }
+                }
                 (None, Some(bytes)) => self.compile(&bytes, digest, name, about)?,
-                (None, None) => return Err(ComponentError::Gone { name: name.clone(), digest: digest.clone() }),
+                (None, None) => return Err(gone()),
             };
             components.compiled.insert(name.clone(), compiled);
         }
@@ -208,7 +214,7 @@ impl Compiler<'_> {
         about: &mut dyn FnMut(&str),
     ) -> Result<Compiled, ComponentError> {
         let mut compiled = match self.cache.signature(digest) {
-            Some(component) => Compiled { component, code: Code::Kept(self.cache.clone(), Some(bytes)) },
+            Some(component) => Compiled { component, code: Code::Kept(self.cache.clone(), bytes) },
             None => self.compile(&bytes, digest, name, about)?,
         };
         for import in &mut compiled.component.imports {
@@ -246,20 +252,19 @@ fn make(program: &Path, bytes: &[u8], digest: &str) -> Result<(Component, Vec<u8
 }
 
 impl Compiled {
-    /// Its native code. `program` is started to make it again where the cache has lost it; `name` is what the policy calls it.
-    pub(crate) fn code(&self, name: &str, program: &Path) -> Result<Cow<'_, [u8]>, ComponentError> {
+    /// Its native code. `program` is started to make it again where the cache has lost it.
+    pub(crate) fn code(&self, program: &Path) -> Result<Cow<'_, [u8]>, ComponentError> {
         let digest = &self.component.digest;
         match &self.code {
             Code::Made(code) => Ok(Cow::Borrowed(code)),
-            Code::Kept(cache, bytes) => match (cache.code(digest), bytes) {
-                (Some(code), _) => Ok(Cow::Owned(code)),
-                (None, Some(bytes)) => {
+            Code::Kept(cache, bytes) => match cache.code(digest) {
+                Some(code) => Ok(Cow::Owned(code)),
+                None => {
                     let (_, code) = make(program, bytes, digest)?;
                     // As when it was first made: without it, only time is lost.
-                    let _kept = cache.put(&self.component, &code);
+                    let _kept = cache.put_code(digest, &code);
                     Ok(Cow::Owned(code))
                 }
-                (None, None) => Err(ComponentError::Gone { name: name.to_owned(), digest: digest.clone() }),
             },
         }
     }

@@ -336,10 +336,9 @@ impl Runtime {
         let mut loaded = BTreeSet::new();
         for (name, capability) in prepared.iter().filter_map(|name| policy.capabilities.get_key_value(name)) {
             if loaded.insert(&capability.digest) {
-                let name = &capability.component;
-                let compiled = self.components.get(name);
+                let compiled = self.components.get(&capability.component);
                 let compiled = compiled.ok_or_else(|| WorkerFault::Broken("its component is not loaded".to_owned()))?;
-                let code = compiled.code(name, &self.program).map_err(|error| WorkerFault::Broken(error.to_string()))?;
+                let code = compiled.code(&self.program).map_err(|error| WorkerFault::Refused(error.to_string()))?;
                 worker.load(&capability.digest, &code)?;
             }
             worker.prepare(preparation(policy, capability, name, &self.folders))?;

@@ -34,7 +34,7 @@ pub fn self_test(compiler: &Compiler<'_>) -> Result<Wall, SelfTestError> {
     let Spare(mut worker) = Spare::start(compiler.program).map_err(|error| SelfTestError::Worker(error.to_string()))?;
     worker.open(Allocation::OnDemand, &[], limits.output_bytes).map_err(failed)?;
     let digest = compiled.component.digest.clone();
-    worker.load(&digest, &compiled.code(COMPONENT, compiler.program)?).map_err(failed)?;
+    worker.load(&digest, &compiled.code(compiler.program)?).map_err(failed)?;
     let function =
         compiled.component.functions.first().ok_or_else(|| SelfTestError::Output("no function".to_owned()))?;
     let preparation = Preparation {

@@ -211,10 +211,11 @@ fn case_150_artefacts_that_are_planted(arena: &mut Arena) -> Contained {
     }
     // What was compiled of one component is nothing of another's; nor is what it is its code.
     let _contained = arena.component(&numbered(2)).attack(Ending::Completed);
-    for good in &both {
-        for other in fs::read_dir(entries[0].parent().expect("a folder")).expect("there is a cache") {
-            fs::write(other.expect("it can be read").path(), good).expect("it can be written");
-        }
+    let cache = fs::read_dir(entries[0].parent().expect("a folder")).expect("there is a cache");
+    let all: Vec<PathBuf> = cache.map(|entry| entry.expect("it can be read").path()).collect();
+    assert_eq!(all.len(), 4);
+    for (good, place) in both.iter().flat_map(|good| all.iter().map(move |place| (good, place))) {
+        fs::write(place, good).expect("it can be written");
         let contained = arena.attack(Ending::Completed);
         assert_eq!(contained.document["steps"][0]["output"], 2);
     }
