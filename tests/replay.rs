@@ -162,7 +162,13 @@ fn a_component_that_is_gone_is_asked_for_by_its_digest() {
     place.own_home();
     let (code, run) = place.act("read", 1, "/in/a.md");
     assert_eq!(code, Some(0), "{run:#}");
-    fs::remove_dir_all(place.home().join(".cache")).expect("there is a cache");
+    let cache = place.home().join(".cache/claw/components");
+    // Native code that is not what was put there is as good as gone; so is all of it.
+    let files = fs::read_dir(&cache).expect("there is a cache").map(|entry| entry.expect("it can be read").path());
+    let code_of_it = files.max_by_key(|file| fs::metadata(file).map_or(0, |metadata| metadata.len())).expect("a file");
+    fs::write(code_of_it, "x").expect("it can be written");
+    assert_eq!(replay(&place, &run).1["error"]["rule"], "component.gone");
+    fs::remove_dir_all(cache).expect("it is there");
     let (code, error) = replay(&place, &run);
     assert_eq!((code, error["error"]["rule"].as_str()), (Some(2), Some("component.gone")), "{error:#}");
     let digest = claw_policy::digest(&fs::read(place.path("probe.wasm")).expect("it is there"));
