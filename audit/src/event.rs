@@ -6,7 +6,6 @@ use claw_policy::{Catalogue, Label, Narrowing};
 use serde::{Deserialize, Serialize};
 
 use crate::canonical;
-use crate::count::{count, maybe_count};
 use crate::said::{Approval, Disclosed, Ended, NoReply, Prompt, Reply, Said};
 use crate::stored::Stored;
 
@@ -297,7 +296,7 @@ pub struct Call {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
     /// Bytes read or written.
-    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "maybe_count")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
     /// `ok`, or the error's name.
     pub outcome: String,
@@ -314,7 +313,6 @@ pub struct Exchange {
     /// Its URL, as it was asked for.
     pub url: String,
     /// Bytes of its body.
-    #[serde(serialize_with = "count")]
     pub sent: u64,
     /// The digest of its body.
     pub body: String,
@@ -328,7 +326,6 @@ pub struct Exchange {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// Bytes of the response's body.
-    #[serde(serialize_with = "count")]
     pub received: u64,
     /// `ok`, or why there was no response: more than the component was told.
     pub outcome: String,
@@ -339,22 +336,16 @@ pub struct Exchange {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Usage {
     /// Units of fuel.
-    #[serde(serialize_with = "count")]
     pub fuel: u64,
     /// Peak bytes of its memories.
-    #[serde(serialize_with = "count")]
     pub memory: u64,
     /// Bytes written to files.
-    #[serde(serialize_with = "count")]
     pub written: u64,
     /// Files and folders made.
-    #[serde(serialize_with = "count")]
     pub files: u64,
     /// Calls with authority that are not on record, since there were too many.
-    #[serde(serialize_with = "count")]
     pub calls_left_out: u64,
     /// Wall time in microseconds, as the parent saw it.
-    #[serde(serialize_with = "count")]
     pub micros: u64,
 }
 

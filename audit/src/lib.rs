@@ -3,7 +3,6 @@
 mod blobs;
 mod canonical;
 pub mod checkpoint;
-mod count;
 #[cfg(test)]
 mod crashes;
 mod decided;

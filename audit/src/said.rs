@@ -3,7 +3,6 @@
 use claw_policy::Label;
 use serde::{Deserialize, Serialize};
 
-use crate::count::maybe_count;
 use crate::stored::Stored;
 
 /// A planner is asked for its next reply. What it is given is the system text, each text and reply before, and this text.
@@ -36,10 +35,10 @@ pub struct Reply {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cut: bool,
     /// Tokens of the prompt, where they were counted.
-    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "maybe_count")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt_tokens: Option<u64>,
     /// Tokens of the reply, where they were counted.
-    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "maybe_count")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_tokens: Option<u64>,
 }
 

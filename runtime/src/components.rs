@@ -160,9 +160,7 @@ impl Compiler<'_> {
             let bytes = builtin.map(Cow::Borrowed).or_else(|| given.get(digest).cloned().map(Cow::Owned));
             let gone = || ComponentError::Gone { name: name.clone(), digest: digest.clone() };
             let compiled = match (self.cache.signature(digest), bytes) {
-                (Some(component), Some(bytes)) => {
-                    Compiled { component, code: Code::Kept(self.cache.clone(), bytes) }
-                }
+                (Some(component), Some(bytes)) => Compiled { component, code: Code::Kept(self.cache.clone(), bytes) },
                 (Some(component), None) => {
                     Compiled { component, code: Code::Made(self.cache.code(digest).ok_or_else(gone)?) }
                 }
