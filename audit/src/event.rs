@@ -405,3 +405,19 @@ impl Status {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_worker_that_died_leaves_untold_what_it_used() {
+        let died = |kind: &str, fuel| {
+            let reason = FailureReason { kind: kind.to_owned(), message: String::new() };
+            reason.is_untold(&Usage { fuel, ..Usage::default() })
+        };
+        assert!(["worker", "limit.time", "interrupted"].iter().all(|kind| died(kind, 0) && !died(kind, 1)));
+        // One that lives can say that it used none.
+        assert!(["trap", "capability", "limit.fuel"].iter().all(|kind| !died(kind, 0)));
+    }
+}

@@ -24,8 +24,6 @@ use crate::stored::Stored;
 
 /// The most characters of one side that a difference shows.
 const SHOWN_MAX: usize = 300;
-/// What is said of an approval that is of nothing.
-const ALLOWS_TOO_MUCH: &str = "a person allows what the policy does not ask";
 
 /// Decides again on every plan of the record in `folder`, whose events are `events`, in a session that grows by what is
 /// recorded: outputs, failures, what each step used.
@@ -98,14 +96,15 @@ impl Again<'_> {
         let mut allowed = plan.allowed.iter().peekable();
         for step in &plan.steps {
             let before = |(line, _): &&(u64, &Approval)| *line < step.line;
-            self.allowed(allowed.next_if(before), &mut execution)?;
+            while let Some((line, approval)) = allowed.next_if(before) {
+                self.allowed(*line, approval, &mut execution)?;
+            }
             self.step(step, &mut execution)?;
         }
-        self.allowed(allowed.next(), &mut execution)?;
-        self.halt(plan, &mut execution)?;
-        if let Some((line, _)) = allowed.next() {
-            return Err(self.wrong(*line, ALLOWS_TOO_MUCH.to_owned()));
+        for (line, approval) in allowed {
+            self.allowed(*line, approval, &mut execution)?;
         }
+        self.halt(plan, &mut execution)?;
         let mut session = execution.finish().0;
         for (line, disclosed) in &plan.disclosed {
             self.disclosed(*line, disclosed, &mut session)?;
@@ -121,18 +120,19 @@ impl Again<'_> {
         Ok(())
     }
 
-    /// The same of a step that is about to start.
-    fn allowed(&self, allowed: Option<&(u64, &Approval)>, execution: &mut Execution) -> Result<(), Fault> {
-        if let Some((line, approval)) = allowed {
-            execution.approve(self.approval(*line, approval, &execution.asks())?);
-        }
+    /// The same of a step that is about to start, which is asked about once.
+    fn allowed(&self, line: u64, approval: &Approval, execution: &mut Execution) -> Result<(), Fault> {
+        execution.approve(self.approval(line, approval, &execution.asks())?);
         Ok(())
     }
 
     /// A person's yes to one of `questions`.
     fn approval(&self, line: u64, given: &Approval, questions: &[Question]) -> Result<claw_policy::Approval, Fault> {
         let is_it = |question: &&Question| question.subject() == given.subject && question.step.as_str() == given.step;
-        let question = questions.iter().find(is_it).ok_or_else(|| self.wrong(line, ALLOWS_TOO_MUCH.to_owned()))?;
+        let question = questions
+            .iter()
+            .find(is_it)
+            .ok_or_else(|| self.wrong(line, "a person allows what the policy does not ask".to_owned()))?;
         let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(given.time));
         Ok(question.approve(time.ok_or_else(|| self.wrong(line, "its time is none".to_owned()))?))
     }

@@ -129,9 +129,13 @@ fn what_a_person_says_when_a_step_starts_is_decided_again() {
     let at = last(&record.events);
     let gone = record.events.remove(at);
     assert!(again(&record).unwrap_err().what.contains("it halts"));
-    // Nor is there one too many.
-    record.events.splice(at..at, [gone.clone(), gone]);
+    // Nor is there one too many, before the step or after it.
+    record.events.splice(at..at, [gone.clone(), gone.clone()]);
     assert_eq!(again(&record).unwrap_err().line, Some(at as u64 + 2));
+    let mut record = asked_again(true);
+    let seal = record.events.len() - 1;
+    record.events.insert(seal, gone);
+    assert_eq!(again(&record).unwrap_err().line, Some(seal as u64 + 1));
     let mut record = asked_again(true);
     if let Event::Approval(approval) = &mut record.events[at] {
         approval.subject = claw_policy::digest(b"other values");
