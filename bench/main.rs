@@ -1,4 +1,6 @@
 //! What claw costs, each figure beside its floor in the same run: `make bench`. Medians and ratios; nothing is asserted.
+//!
+//! `cargo bench -p claw -- network process` measures these alone.
 
 #![allow(
     clippy::unwrap_used,
@@ -36,39 +38,43 @@ fn main() {
         "medians of {ROUNDS} in microseconds; cores: {}",
         std::thread::available_parallelism().map_or(0, usize::from)
     );
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    for (name, what, measure) in SECTIONS {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            println!("\n{name}: {what}");
+            measure(&place);
+        }
+    }
+}
+
+/// What is measured: its name, what it is, and how.
+type Section = (&'static str, &'static str, fn(&Place));
+
+const SECTIONS: [Section; 8] = [
+    ("step", "a warm step", steps),
+    ("wall", "the second wall, on one core", wall::wall),
+    ("network", "a warm step that asks a server", network::fetches),
+    ("check", "reading and checking a plan", check),
+    ("rounds", "a session with a planner that takes no time", rounds::rounds),
+    ("load", "loading a policy", load),
+    ("record", "a record", record::record),
+    ("process", "a process, artefacts cached", process),
+];
+
+fn steps(place: &Place) {
     for pinned in [true, false] {
         if pinned {
             pin();
-        } else {
-            unpin();
         }
-        println!(
-            "\na warm step, parent and worker {}",
-            if pinned { "on one core" } else { "wherever the system puts them" }
-        );
+        println!("  parent and worker {}", if pinned { "on one core" } else { "wherever the system puts them" });
         for (name, capability, component, arguments) in [
             ("a no-op", "nothing", "nothing.wasm", "{}"),
             ("a file of 1 KiB read", "read", "builtin:read-file", r#"{"path":"kib.md"}"#),
         ] {
-            step(&place, name, capability, component, arguments);
+            step(place, name, capability, component, arguments);
         }
+        unpin();
     }
-    pin();
-    println!("\nthe second wall, on one core");
-    wall::wall(&place, ROUNDS);
-    unpin();
-    println!("\na warm step that asks a server");
-    network::network_steps(&place);
-    println!("\nchecking");
-    check(&place);
-    println!("\na session with a planner that takes no time");
-    rounds::rounds(&place);
-    println!("\nloading a policy");
-    load(&place);
-    println!("\na record");
-    record::record(&place, ROUNDS);
-    println!("\na process, artefacts cached");
-    process(&place);
 }
 
 /// A whole step: text, check, hop to the worker, fresh store, call, outcome, record.
@@ -210,13 +216,13 @@ pub(crate) fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
 
-fn pin() {
+pub(crate) fn pin() {
     let mut one = rustix::thread::CpuSet::new();
     one.set(0);
     rustix::thread::sched_setaffinity(None, &one).unwrap();
 }
 
-fn unpin() {
+pub(crate) fn unpin() {
     let mut all = rustix::thread::CpuSet::new();
     (0..64).for_each(|cpu| all.set(cpu));
     rustix::thread::sched_setaffinity(None, &all).unwrap();

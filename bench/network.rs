@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use claw_policy::{Policy, Target};
@@ -19,6 +19,12 @@ use crate::{ROUNDS, floors, median, micros, submitted};
 /// A request of so many bytes of answer: the name, the capability that the policy has for it, bytes, and rounds.
 const SIZES: [(&str, &str, usize, usize); 2] =
     [("1 KiB", "fetch", 1024, ROUNDS), ("16 MiB", "fetch-large", 16 << 20, 20)];
+
+/// What bodies are the beginning of: text with what JSON escapes.
+static BODY: LazyLock<String> = LazyLock::new(|| {
+    let line = "A line of a page, with \"quotes\", as a server may answer it; the next one says it again.\n";
+    line.repeat((16 << 20) / line.len() + 1)
+});
 
 /// A server that answers `/N` with N bytes, and closes, as it is asked to.
 pub(crate) fn serve() -> SocketAddr {
@@ -40,7 +46,7 @@ fn answer(mut stream: TcpStream) {
     let bytes = request.split(' ').nth(1).and_then(|path| path.strip_prefix('/')?.parse().ok()).unwrap_or(0);
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {bytes}\r\nconnection: close\r\n\r\n");
     // A client that has enough goes away.
-    let _gone = stream.write_all(&[head.as_bytes(), &vec![b'x'; bytes]].concat());
+    let _gone = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&BODY.as_bytes()[..bytes]));
 }
 
 /// What sends the requests of a policy's capabilities.
@@ -54,7 +60,7 @@ pub(crate) fn network(policy: &Policy) -> Network {
 
 /// A step that fetches, warm. Beside the floor: what a step with an effect costs besides, whatever it is. Its start is on disk
 /// before it, and its request goes from the worker, which has no network, to the parent and back.
-pub(crate) fn network_steps(place: &Place) {
+pub(crate) fn fetches(place: &Place) {
     let (hop, sync) = (floors::round_trip(ROUNDS), floors::sync(place, ROUNDS / 10));
     let step = floors::wasmtime(place, "nothing.wasm", "{}", ROUNDS) + hop;
     for (name, capability, bytes, rounds) in SIZES {

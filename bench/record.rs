@@ -11,7 +11,7 @@ use claw_runtime::{Allocation, Nobody, Run, Runtime};
 use sha2::{Digest as _, Sha256};
 
 use crate::place::{self, Place};
-use crate::{floors, median, micros};
+use crate::{ROUNDS, floors, median, micros};
 
 /// A plan of so many steps that do nothing; its ids begin with `s` and `plan`.
 fn pure(plan: usize, steps: usize) -> String {
@@ -20,12 +20,12 @@ fn pure(plan: usize, steps: usize) -> String {
     format!(r#"{{"claw":1,"steps":[{}]}}"#, steps.join(","))
 }
 
-pub(crate) fn record(place: &Place, rounds: usize) {
+pub(crate) fn record(place: &Place) {
     let ten = sealed(place, &pure_plans(1, 10));
-    written(place, &ten, rounds);
-    verified("20,000 pure steps", &sealed(place, &pure_plans(200, 100)), rounds / 100);
-    verified("16 files of 1 MiB read", &sealed(place, &[large(place)]), rounds / 100);
-    again(place, rounds / 50);
+    written(place, &ten, ROUNDS);
+    verified("20,000 pure steps", &sealed(place, &pure_plans(200, 100)), ROUNDS / 100);
+    verified("16 files of 1 MiB read", &sealed(place, &[large(place)]), ROUNDS / 100);
+    again(place, ROUNDS / 50);
 }
 
 fn pure_plans(plans: usize, steps: usize) -> Vec<String> {

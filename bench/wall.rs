@@ -11,7 +11,7 @@ use claw_runtime::Wall;
 use rustix::fs::{Mode, OFlags, openat};
 
 use crate::place::Place;
-use crate::{median, micros};
+use crate::{ROUNDS, median, micros, pin, unpin};
 
 /// How often a part is raised: each time around a thread of its own, since it cannot be taken down.
 const RAISED: usize = 100;
@@ -26,12 +26,13 @@ const PARTS: [(&str, Wall); 4] = [
 ];
 
 /// Prints a line for each part, and for both. The first line is the floor.
-pub(crate) fn wall(place: &Place, rounds: usize) {
+pub(crate) fn wall(place: &Place) {
+    pin();
     let folder = File::open(place.folder().join("in")).unwrap();
     for (name, parts) in PARTS {
         let raising = raising(&folder, parts);
-        let opening = behind(&folder, parts, |folder| median(rounds, &mut || open(folder)));
-        let hop = hop(&folder, parts, rounds);
+        let opening = behind(&folder, parts, |folder| median(ROUNDS, &mut || open(folder)));
+        let hop = hop(&folder, parts, ROUNDS);
         println!(
             "  {name:<12} raised in {:>6.1}   a hop {:>5.2}   a file of 1 KiB opened, read and closed {:>5.2}",
             micros(raising),
@@ -39,6 +40,7 @@ pub(crate) fn wall(place: &Place, rounds: usize) {
             micros(opening)
         );
     }
+    unpin();
 }
 
 /// The median of raising it.

@@ -64,7 +64,10 @@ fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
 
 /// A place with a policy whose capability `fetch` may send these requests to loopback.
 fn place(http: &[String], more: &str) -> Place {
-    let place = Place::new();
+    place_in(Place::new(), http, more)
+}
+
+fn place_in(place: Place, http: &[String], more: &str) -> Place {
     place.write(
         "policy.toml",
         format!(
@@ -121,6 +124,63 @@ fn a_page_that_is_granted_is_fetched_turned_into_text_and_the_same_again() {
     );
     is_the_same_again(&place, &run);
     assert_eq!(server.asked().len(), 1, "a replay asks nobody");
+}
+
+/// INVARIANT (intent before effect): at a first request and at a later one.
+#[test]
+fn a_request_is_sent_once_its_step_is_on_record() {
+    let place = Place::new();
+    let runs = place.home().join(".local/state/claw/runs");
+    let steps = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&steps);
+    let server = Server::new(move |_| {
+        let run = fs::read_dir(&runs).expect("there is a run").next().expect("there is one").expect("it can be read");
+        let started = events(&run.path()).into_iter().filter(|event| event["event"] == "step");
+        let started: Vec<String> = started.map(|event| event["step"].to_string()).collect();
+        seen.lock()
+            .expect("nobody panics while it is held")
+            .push((started.concat(), run.path().join("checkpoint").exists()));
+        answer("200 OK", "", "a page")
+    });
+    let url = format!("http://{}/", server.address);
+    let place = place_in(place, &[format!("GET {url}")], "");
+    let step = |id: &str| json!({ "id": id, "capability": "fetch", "arguments": { "url": url } });
+    place.write("plan.json", json!({ "claw": 1, "steps": [step("a"), step("b")] }).to_string());
+    let (code, run) = place.json(&["run", "--policy", "policy.toml", "--plan", "plan.json"]);
+    assert_eq!(code, Some(0), "{run:#}");
+    let steps = steps.lock().expect("nobody panics while it is held").clone();
+    assert_eq!(steps, [("\"a\"".to_owned(), true), ("\"a\"\"b\"".to_owned(), true)]);
+}
+
+/// What came back is on record as the parent saw it, in one file where the output is the page; a tape that is too short for it
+/// leaves the step as it is recorded.
+#[test]
+fn a_large_page_is_on_record_once_and_the_same_again() {
+    let server = Server::new(|_| answer("200 OK", "x-page: 1\r\n", &"a \"line\"\n".repeat(20_000)));
+    let url = format!("http://{}/", server.address);
+    let place = place(&[format!("GET {url}")], "");
+    let policy = place.read("policy.toml");
+    for (tape, is_kept) in [("1MiB", true), ("100KiB", false)] {
+        let limits = format!("[capability.fetch.limits]\noutput-bytes = \"1MiB\"\ntape = \"{tape}\"\n");
+        place.write("policy.toml", policy.clone() + &limits);
+        let (code, run) = fetch(&place, json!({ "url": url }));
+        assert_eq!((code, run["answer"].as_str().map(str::len)), (Some(0), Some(180_000)), "{run:#}");
+        let folder = Path::new(run["record"].as_str().expect("a path")).to_owned();
+        let done = events(&folder).into_iter().find(|event| event["event"] == "done").expect("it is done");
+        let response = &exchanges(&run)[0]["response"];
+        assert_eq!(response["body"]["raw"].is_string(), is_kept, "{response}");
+        assert!(!is_kept || response["body"] == done["output"], "{response}");
+        // The page, and the seed.
+        assert_eq!(fs::read_dir(folder.join("blobs/sha256")).expect("there are blobs").count(), 2);
+        let id = run["run"].as_str().expect("an id");
+        let (code, again) = place.json(&["replay", id]);
+        let stood = again["stood"].as_array().map(Vec::len);
+        assert_eq!((code, stood), (Some(0), Some(usize::from(!is_kept))), "{again:#}");
+        let (code, verified) = place.json(&["audit", "verify", id]);
+        assert_eq!(code, Some(0), "{verified:#}");
+        assert!(!place.claw(&["audit", "show", id, "--calls", "--json"]).out.contains("response"));
+    }
+    assert_eq!(server.asked().len(), 2, "a replay asks nobody");
 }
 
 #[test]

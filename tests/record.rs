@@ -143,8 +143,9 @@ fn big_values_are_blobs_named_by_their_digest() {
     assert_eq!(code, Some(0), "{run:#}");
     let record = std::path::PathBuf::from(run["record"].as_str().expect("a path"));
     let done = events(&record).into_iter().find(|event| event["event"] == "done").expect("it is done");
-    let digest = done["output"]["blob"].as_str().expect("a digest").to_owned();
+    // A text stands there as it is, and not as JSON.
+    let digest = done["output"]["raw"].as_str().expect("a digest").to_owned();
     let blob =
         fs::read(record.join("blobs/sha256").join(digest.trim_start_matches("sha256:"))).expect("the blob is there");
-    assert_eq!((claw_policy::digest(&blob), blob.len()), (digest, 200_002));
+    assert_eq!((claw_policy::digest(&blob), blob.len()), (digest, 200_000));
 }

@@ -118,7 +118,7 @@ impl Conversation<'_, '_> {
             Err(Stop::End(end)) => end,
             Err(Stop::Broken(error)) => return Err(error),
         };
-        let stored = answer.clone().map(|answer| self.run.store(answer)).transpose()?;
+        let stored = answer.as_ref().map(|answer| self.run.store(answer)).transpose()?;
         self.run.note(Noted::Ended(Ended { why, message: message.clone(), answer: stored }))?;
         let ran = self.plans.iter().any(|plan| !plan.outcome.steps.is_empty());
         let status = status(why, ran);
@@ -259,10 +259,10 @@ impl Conversation<'_, '_> {
 
     fn note_prompt(&mut self, asked: &str) -> Result<(), Stop> {
         let is_new = !std::mem::replace(&mut self.is_begun, true);
-        let system = if is_new { Some(self.run.store(Value::from(self.system.as_str()))?) } else { None };
-        let schema = if is_new { Some(self.run.store(self.schema.clone())?) } else { None };
+        let system = if is_new { Some(self.run.store(&Value::from(self.system.as_str()))?) } else { None };
+        let schema = if is_new { Some(self.run.store(&self.schema)?) } else { None };
         let (planner, time) = (self.with.planner.name().to_owned(), self.run.now_ms());
-        let text = self.run.store(Value::from(asked))?;
+        let text = self.run.store(&Value::from(asked))?;
         Ok(self.run.note(Noted::Prompt(Asked { planner, time, system, schema, text }))?)
     }
 
@@ -271,7 +271,7 @@ impl Conversation<'_, '_> {
         let error = match reply {
             Ok(reply) => {
                 let Reply { text, cut, tokens } = &reply;
-                let text = self.run.store(Value::from(text.as_str()))?;
+                let text = self.run.store(&Value::from(text.as_str()))?;
                 let (prompt_tokens, reply_tokens) = (tokens.prompt, tokens.reply);
                 self.run.note(Noted::Reply(Replied { time, text, cut: *cut, prompt_tokens, reply_tokens }))?;
                 return Ok(Ok(reply));

@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
-use claw_policy::recorded::{from_record, to_record};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use claw_policy::recorded::{from_record, recorded};
 use serde_json::Value;
 
+use crate::canonical;
 use crate::disk::{Disk, make_folders, put_synced};
 use crate::error::RecordError;
 use crate::stored::Stored;
@@ -19,22 +22,26 @@ const INLINE_BYTES_MAX: u64 = 64 << 10;
 /// The most bytes of a blob.
 const BLOB_BYTES_MAX: u64 = 1 << 30;
 
-/// The form of a value in an event, and the bytes of its blob where it is one.
-fn form(mut value: Value) -> Result<(Stored, Option<Vec<u8>>), RecordError> {
-    to_record(&mut value);
+/// The form of a value in an event. Where it is large, `put` takes its bytes, and gives their digest.
+fn form(value: &Value, put: impl FnOnce(&[u8]) -> Result<String, RecordError>) -> Result<Stored, RecordError> {
+    let value = recorded(value);
     if claw_policy::json::fits(&value, INLINE_BYTES_MAX) {
-        return Ok((Stored::Inline(value), None));
+        return Ok(Stored::Inline(value.into_owned()));
     }
-    let bytes = serde_json::to_vec(&value).map_err(RecordError::Encoding)?;
-    Ok((Stored::Blob(claw_policy::digest(&bytes)), Some(bytes)))
+    if let Value::String(text) = &*value {
+        return put(text.as_bytes()).map(Stored::Raw);
+    }
+    let mut bytes = Vec::new();
+    canonical::write(&*value, &mut bytes).map_err(RecordError::Encoding)?;
+    put(&bytes).map(Stored::Blob)
 }
 
 /// The form that a value has in an event, and nothing is written.
 ///
 /// # Errors
 /// What has no JSON.
-pub fn stored(value: Value) -> Result<Stored, RecordError> {
-    form(value).map(|(stored, _)| stored)
+pub fn stored(value: &Value) -> Result<Stored, RecordError> {
+    form(value, |bytes| Ok(claw_policy::digest(bytes)))
 }
 
 /// The value that the record in `record` stores as `stored`.
@@ -44,12 +51,28 @@ pub fn stored(value: Value) -> Result<Stored, RecordError> {
 pub fn stored_value(record: &Path, stored: &Stored) -> Result<Value, String> {
     match stored {
         Stored::Inline(value) => Ok(value.clone()),
+        Stored::Raw(digest) => {
+            let bytes = blob(record, digest).map_err(|error| error.to_string())?;
+            String::from_utf8(bytes).map(Value::String).map_err(|error| error.to_string())
+        }
         Stored::Blob(digest) => {
             let bytes = blob(record, digest).map_err(|error| error.to_string())?;
             let mut value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
             from_record(&mut value);
             Ok(value)
         }
+    }
+}
+
+/// The bytes that the record in `record` stores as `stored`.
+///
+/// # Errors
+/// A blob that cannot be read, or a value that is none of bytes, in words.
+pub fn stored_bytes(record: &Path, stored: &Stored) -> Result<Vec<u8>, String> {
+    match stored {
+        Stored::Inline(Value::String(text)) => BASE64_STANDARD.decode(text).map_err(|error| error.to_string()),
+        Stored::Inline(_) | Stored::Blob(_) => Err("it is a value, and no bytes".to_owned()),
+        Stored::Raw(digest) => blob(record, digest).map_err(|error| error.to_string()),
     }
 }
 
@@ -90,12 +113,16 @@ impl Blobs {
     }
 
     /// Stores a value: in the log where it is small, else as a blob that is on disk when this returns.
-    pub(crate) fn store(&self, value: Value) -> Result<Stored, RecordError> {
-        let (stored, bytes) = form(value)?;
-        if let (Stored::Blob(digest), Some(bytes)) = (&stored, bytes) {
-            self.put(digest, &bytes)?;
+    pub(crate) fn store(&self, value: &Value) -> Result<Stored, RecordError> {
+        form(value, |bytes| self.write(bytes))
+    }
+
+    /// Stores bytes: in the log, in base64, where they are few, else as a blob that is on disk when this returns.
+    pub(crate) fn store_bytes(&self, bytes: &[u8]) -> Result<Stored, RecordError> {
+        match bytes.len() as u64 > INLINE_BYTES_MAX / 4 * 3 {
+            true => self.write(bytes).map(Stored::Raw),
+            false => Ok(Stored::Inline(Value::String(BASE64_STANDARD.encode(bytes)))),
         }
-        Ok(stored)
     }
 
     /// Writes bytes under their digest. They are on disk when this returns, and under no name until they are.
@@ -155,6 +182,28 @@ mod tests {
     use super::*;
     use crate::crashes::{ALL, folder};
     use crate::faulty::{Fault, Faulty};
+
+    #[test]
+    fn a_large_text_and_the_same_bytes_are_one_file_and_a_small_one_none() {
+        let record = folder();
+        let blobs = Blobs::create(Arc::new(crate::disk::System), record.path()).unwrap();
+        let text = "a \"line\"\n".repeat(10_000);
+        let value = Value::from(text.as_str());
+        let stored = blobs.store(&value).unwrap();
+        assert_eq!(stored, Stored::Raw(claw_policy::digest(text.as_bytes())));
+        assert_eq!(blobs.store_bytes(text.as_bytes()).unwrap(), stored);
+        assert_eq!(stored_value(record.path(), &stored).unwrap(), value);
+        assert_eq!(stored_bytes(record.path(), &stored).unwrap(), text.as_bytes());
+        assert_eq!(fs::read_dir(blob_folder(record.path())).unwrap().count(), 1);
+        let small = blobs.store_bytes(b"\xff").unwrap();
+        assert_eq!(stored_bytes(record.path(), &small).unwrap(), b"\xff");
+        // What is no text is no value, and a value is no bytes.
+        let bytes = blobs.store_bytes(&[0xff; 100_000]).unwrap();
+        assert!(stored_value(record.path(), &bytes).is_err());
+        let list = blobs.store(&Value::from(vec![1.5; 50_000])).unwrap();
+        assert!(matches!(list, Stored::Blob(_)) && stored_bytes(record.path(), &list).is_err());
+        assert_eq!(stored_value(record.path(), &list).unwrap(), Value::from(vec![1.5; 50_000]));
+    }
 
     #[test]
     fn a_blob_whose_name_was_not_synced_is_synced_when_it_is_stored_again() {

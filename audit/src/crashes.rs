@@ -73,11 +73,11 @@ fn steps(record: &mut Record, claim: &mut dyn FnMut(Claim)) -> Result<(), Record
     record.append(&done("pure", text("an output")))?;
     record.write()?;
     for (id, arguments, output) in [("one", big("a"), big("o")), ("two", big("a"), Value::from("small"))] {
-        let arguments = record.store(arguments)?;
+        let arguments = record.store(&arguments)?;
         record.append(&step(id, arguments))?;
         record.sync()?;
         claim(Claim::Synced(id));
-        let output = record.store(output)?;
+        let output = record.store(&output)?;
         record.append(&done(id, output))?;
         record.write()?;
     }

@@ -193,11 +193,12 @@ pub(crate) fn digests(event: &Event) -> impl Iterator<Item = &str> {
         Event::Done { output, tape, .. } => stored.extend([output].into_iter().chain(tape)),
         Event::Failed { tape, .. } => stored.extend(tape),
         Event::Ended(Ended { answer, .. }) => stored.extend(answer),
+        Event::Exchange(Exchange { response: Some(Response { head, body }), .. }) => stored.extend([head, body]),
         Event::Verdict { .. } | Event::Exchange(_) | Event::Call(_) | Event::Halt(_) | Event::Seal { .. } => {}
         Event::NoReply(_) | Event::Approval(_) | Event::Disclosed(_) => {}
     }
     let blobs = stored.into_iter().filter_map(|stored| match stored {
-        Stored::Blob(digest) => Some(digest.as_str()),
+        Stored::Blob(digest) | Stored::Raw(digest) => Some(digest.as_str()),
         Stored::Inline(_) => None,
     });
     blobs.chain(plain)
@@ -303,7 +304,7 @@ pub struct Call {
 }
 
 /// A request, as the parent saw it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
     /// The step that asked for it.
@@ -327,8 +328,21 @@ pub struct Exchange {
     pub status: Option<u16>,
     /// Bytes of the response's body.
     pub received: u64,
+    /// What the component was given of the response; nothing where the step's limit `tape` was reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<Response>,
     /// `ok`, or why there was no response: more than the component was told.
     pub outcome: String,
+}
+
+/// A response as a component was given it, secrets replaced.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Response {
+    /// Its status, and its headers: each name with its value in base64.
+    pub head: Stored,
+    /// The bytes of its body.
+    pub body: Stored,
 }
 
 /// What a step used.

@@ -34,11 +34,11 @@ mod trial;
 mod verify;
 mod what_if;
 
-pub use blobs::{blob, stored, stored_value};
+pub use blobs::{blob, stored, stored_bytes, stored_value};
 pub use decided::{Decided, StepWhatIf, WhatIf};
 pub use error::RecordError;
 pub use event::{
-    Call, Event, Exchange, FailureReason, Halt, Host, Input, Status, StepLabel, Usage, Verdict, Violation,
+    Call, Event, Exchange, FailureReason, Halt, Host, Input, Response, Status, StepLabel, Usage, Verdict, Violation,
 };
 pub use fault::Fault;
 pub use list::{Filter, Summary, is_record, list};

@@ -99,7 +99,7 @@ fn summary(folder: PathBuf, run: String) -> Summary {
         summary.opened = Some(time);
         summary.policy = match &policy {
             Stored::Inline(text) => text.as_str().and_then(policy_name),
-            Stored::Blob(_) => None,
+            Stored::Blob(_) | Stored::Raw(_) => None,
         };
     }
     if let Ok(Event::Seal { status, .. }) = last_line(&mut log) {

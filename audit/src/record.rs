@@ -65,8 +65,16 @@ impl Record {
     ///
     /// # Errors
     /// When the blob cannot be written.
-    pub fn store(&self, value: Value) -> Result<Stored, RecordError> {
+    pub fn store(&self, value: &Value) -> Result<Stored, RecordError> {
         self.blobs.store(value)
+    }
+
+    /// Stores bytes for an event: in the event where they are few, else as a blob on disk.
+    ///
+    /// # Errors
+    /// When the blob cannot be written.
+    pub fn store_bytes(&self, bytes: &[u8]) -> Result<Stored, RecordError> {
+        self.blobs.store_bytes(bytes)
     }
 
     /// Stores the seed of the run's randomness as a blob, and gives its digest.
@@ -219,10 +227,10 @@ mod tests {
             grants: Vec::new(),
             clock: 0,
         };
-        let kept = record.store(Value::from("k".repeat(70_000))).unwrap();
+        let kept = record.store(&Value::from("k".repeat(70_000))).unwrap();
         record.append(&Event::Plan { text: kept.clone(), base64: false }).unwrap();
         for value in ["k", "x"] {
-            let arguments = record.store(Value::from(value.repeat(70_000))).unwrap();
+            let arguments = record.store(&Value::from(value.repeat(70_000))).unwrap();
             assert!(matches!(record.append(&step(arguments)), Err(RecordError::Full(1_000))));
         }
         let blobs = record.folder().join("blobs/sha256");
@@ -232,7 +240,7 @@ mod tests {
             .unwrap()
             .map(|blob| format!("sha256:{}", blob.unwrap().file_name().into_string().unwrap()))
             .collect();
-        assert_eq!(kept, Stored::Blob(left.concat()));
+        assert_eq!(kept, Stored::Raw(left.concat()));
     }
 
     #[test]

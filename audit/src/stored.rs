@@ -10,8 +10,10 @@ use serde_json::Value;
 pub enum Stored {
     /// The value itself.
     Inline(#[serde(deserialize_with = "as_it_was")] Value),
-    /// `sha256:` and the digest of its JSON, which is a file in `blobs/sha256`.
+    /// `sha256:` and the digest of its canonical JSON, which is a file in `blobs/sha256`.
     Blob(String),
+    /// The same of a text, or of bytes, as they are.
+    Raw(String),
 }
 
 /// Reads a value back as the one that was put there, though canonical JSON writes it in another way.

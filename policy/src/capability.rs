@@ -131,9 +131,19 @@ impl Capability {
         self.grants.iter().filter_map(|name| grants.get(name)).any(Grant::is_tcp)
     }
 
+    /// Whether a step of it can change files.
+    pub fn writes(&self, grants: &BTreeMap<Name, Grant>) -> bool {
+        self.grants.iter().filter_map(|name| grants.get(name)).any(Grant::writes)
+    }
+
+    /// Whether a step of it can send anything to a host.
+    pub fn sends(&self, grants: &BTreeMap<Name, Grant>) -> bool {
+        self.grants.iter().filter_map(|name| grants.get(name)).any(Grant::sends)
+    }
+
     /// Whether a step of it can change anything outside its own store.
     pub fn has_effects(&self, grants: &BTreeMap<Name, Grant>) -> bool {
-        self.grants.iter().filter_map(|name| grants.get(name)).any(Grant::is_sink)
+        self.writes(grants) || self.sends(grants)
     }
 }
 

@@ -17,8 +17,9 @@ pub fn digest_text(hash: &[u8; 32]) -> String {
     "sha256:".chars().chain(digits).collect()
 }
 
-/// The SHA-256 of a value's JSON, which is hashed as it is written, and not kept.
-pub(crate) fn digest_of_json(value: &Value) -> [u8; 32] {
+/// The SHA-256 of a value's JSON, which is hashed as it is written, and not kept. Of a text, that of a quotation mark and the
+/// text as it is: no JSON of another value begins so, and nothing has to be escaped.
+pub(crate) fn digest_of_value(value: &Value) -> [u8; 32] {
     struct Hashing(Sha256);
     impl io::Write for Hashing {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -29,6 +30,9 @@ pub(crate) fn digest_of_json(value: &Value) -> [u8; 32] {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+    if let Value::String(text) = value {
+        return Sha256::new_with_prefix(b"\"").chain_update(text).finalize().into();
     }
     let mut hashing = Hashing(Sha256::new());
     // Every value has JSON, and a hash takes all of it.

@@ -129,7 +129,12 @@ impl Grant {
 
     /// Whether anything can leave through it: a folder that can be written, or any host, since a request tells.
     pub fn is_sink(&self) -> bool {
-        self.writes() || matches!(self.target, Target::Hosts(_))
+        self.writes() || self.sends()
+    }
+
+    /// Whether requests or connections go through it.
+    pub fn sends(&self) -> bool {
+        matches!(self.target, Target::Hosts(_))
     }
 
     /// The secrecy that may be sent there. A folder accepts its own; a host must name it, since it may have many tenants.

@@ -3,9 +3,23 @@
 //! A record is canonical JSON (RFC 8785), whose numbers are doubles: integers beyond 2^53 − 1 stand in it as strings, and `1.0`
 //! is written `1`. So a number beyond that in a record was a decimal.
 
+use std::borrow::Cow;
+
 use serde_json::{Number, Value};
 
 use crate::types::EXACT_INTEGER_MAX;
+
+/// The value that a record gives back for `value`, which is the same nearly always.
+pub fn recorded(value: &Value) -> Cow<'_, Value> {
+    match is_recorded(value) {
+        true => Cow::Borrowed(value),
+        false => {
+            let mut value = value.clone();
+            to_record(&mut value);
+            Cow::Owned(value)
+        }
+    }
+}
 
 /// Makes a value one that a record gives back as it is.
 pub fn to_record(value: &mut Value) {
@@ -35,6 +49,15 @@ pub fn from_record(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(from_record),
         Value::Object(fields) => fields.values_mut().for_each(from_record),
         _ => {}
+    }
+}
+
+fn is_recorded(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => !number.is_f64() && !is_beyond(number),
+        Value::Array(items) => items.iter().all(is_recorded),
+        Value::Object(fields) => fields.values().all(is_recorded),
+        _ => true,
     }
 }
 

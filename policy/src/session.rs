@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::approval::Approval;
-use crate::digest::digest_of_json;
+use crate::digest::digest_of_value;
 use crate::fault::{Refusal, Violation};
 use crate::json::{self, Bounds};
 use crate::label::Label;
@@ -237,7 +237,7 @@ impl Session {
     pub(crate) fn end_step(&mut self, id: Name, past: PastStep, written: u64, files: u64) {
         self.written = self.written.saturating_add(written);
         self.files = self.files.saturating_add(files);
-        let value = past.value.as_ref().map(digest_of_json).unwrap_or_default();
+        let value = past.value.as_ref().map(digest_of_value).unwrap_or_default();
         let outcome: &[u8] = if past.value.is_some() { b"done" } else { b"failed" };
         self.grow(&[outcome, id.as_str().as_bytes(), &value, &self.written.to_be_bytes(), &self.files.to_be_bytes()]);
         self.secrecy.extend(past.label.secrecy.iter().cloned());

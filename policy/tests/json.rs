@@ -149,6 +149,16 @@ proptest! {
 }
 
 #[test]
+fn each_character_of_a_text_counts_as_its_json_does() {
+    let characters = (0..0x300).filter_map(char::from_u32);
+    for text in characters.flat_map(|letter| [1, 47, 48, 49, 1_000].map(|count| letter.to_string().repeat(count))) {
+        let value = Value::from(text);
+        let bytes = value.to_string().len() as u64;
+        assert!(fits(&value, bytes) && !fits(&value, bytes - 1), "{value}");
+    }
+}
+
+#[test]
 fn a_value_fits_in_as_many_bytes_as_its_json_has() {
     for value in [json!(null), json!("x"), json!("\u{0}\u{0}"), json!({ "a": [1, 2.5, "\u{e9}"] }), json!([])] {
         let bytes = serde_json::to_vec(&value).unwrap().len() as u64;

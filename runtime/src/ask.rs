@@ -11,6 +11,8 @@ use crate::exchange::{Refused, Request, Response};
 pub enum Ask {
     /// Send a request.
     Http(Request),
+    /// In a replay: give what the next request was answered.
+    Recorded,
     /// Do something with a TCP connection.
     Tcp(Operation),
 }
@@ -31,14 +33,14 @@ impl Ask {
         match self {
             Self::Http(request) => Some(&mut request.body),
             Self::Tcp(Operation::Send(_, bytes)) => Some(bytes),
-            Self::Tcp(_) => None,
+            Self::Tcp(_) | Self::Recorded => None,
         }
     }
 
     /// What is told where there is no network.
     pub(crate) fn denied(&self) -> Told {
         match self {
-            Self::Http(_) => Told::Http(Err(Refused::Denied)),
+            Self::Http(_) | Self::Recorded => Told::Http(Err(Refused::Denied)),
             Self::Tcp(_) => Told::Tcp(Err(Fault::Denied)),
         }
     }

@@ -162,6 +162,8 @@ fn pool() -> PoolingAllocationConfig {
     // Of a stack that is zeroed, this much by writing: half the time of a call that does nothing was giving pages back.
     pool.async_stack_keep_resident(STACK_BYTES_KEPT);
     // The same of tables. Of memories it would be slower: all of a guest's stack is below its data, and most of it unused.
+    // Putting back only the pages that the kernel says were written (`pagemap_scan`) would be faster, and would miss one
+    // that was swapped out: what a step left there would be the next one's.
     pool.table_keep_resident(TABLE_BYTES_KEPT);
     pool.total_core_instances(INSTANCES_MAX);
     pool.max_core_instances_per_component(INSTANCES_MAX);

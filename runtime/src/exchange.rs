@@ -39,6 +39,14 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
+impl Response {
+    /// How many bytes it is: its headers and body.
+    pub(crate) fn bytes(&self) -> u64 {
+        let headers = self.headers.iter().map(|(name, value)| name.len().saturating_add(value.len()));
+        headers.fold(self.body.len(), usize::saturating_add) as u64
+    }
+}
+
 /// Why there is no response, as far as a guest is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use claw_audit::{Exchange, FailureReason, Status, Usage};
 use claw_policy::{
@@ -14,7 +14,6 @@ use claw_policy::{
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::ask::Ask;
 use crate::components::Components;
 use crate::ending::{Ending, INTERRUPTED, StepOutcome, failed, fault_ending, reason, settle};
 use crate::engine::Allocation;
@@ -53,6 +52,12 @@ pub struct Runtime {
 struct Started {
     worker: Worker,
     prepared: BTreeSet<Name>,
+}
+
+/// What a plan calls: capabilities of a policy.
+struct Calls<'p> {
+    policy: &'p Policy,
+    wanted: BTreeSet<Name>,
 }
 
 /// How a plan ended.
@@ -134,7 +139,8 @@ impl Runtime {
         watch: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Outcome, ExecuteError> {
         let policy = Arc::clone(plan.policy());
-        let wanted: BTreeSet<Name> = plan.steps().iter().map(|step| step.capability().clone()).collect();
+        let wanted = plan.steps().iter().map(|step| step.capability().clone()).collect();
+        let calls = Calls { policy: &policy, wanted };
         let mut execution = Execution::start(plan, session)?;
         let (mut steps, mut violations, mut status) = (Vec::new(), Vec::new(), Status::Completed);
         let mut questions = Vec::new();
@@ -180,8 +186,7 @@ impl Runtime {
             }
             intended?;
             let play = journal.play()?;
-            let (ending, usage, report, exchanges) =
-                self.step(&policy, &wanted, &mut execution, &ready, clock_ms, play);
+            let (ending, usage, report, exchanges) = self.step(&calls, &mut execution, &ready, clock_ms, play, journal);
             let (outcome, ended) = settle(&ready, ending, usage, &report);
             let recorded = conclude(journal, &ready, &outcome, &report, exchanges);
             let full = log_is_full(&recorded, &ready);
@@ -213,29 +218,30 @@ impl Runtime {
     /// Has one step, in the worker or as it is recorded, and gives its output to the session.
     fn step(
         &mut self,
-        policy: &Policy,
-        wanted: &BTreeSet<Name>,
+        calls: &Calls<'_>,
         execution: &mut Execution,
         ready: &ReadyStep,
         clock_ms: u64,
         play: Play,
-    ) -> (Ending, Usage, Report, Vec<Exchange>) {
+        journal: &mut Journal,
+    ) -> (Ending, Usage, Report, Result<Vec<Exchange>, JournalError>) {
+        let policy = calls.policy;
         let Some(capability) = policy.capabilities.get(&ready.capability) else {
             execution.failed(ready, 0, 0);
             let reason = reason("worker", "the policy has no such capability");
-            return (Ending::Failed(reason), Usage::default(), Report::default(), Vec::new());
+            return (Ending::Failed(reason), Usage::default(), Report::default(), Ok(Vec::new()));
         };
         let has_effects = capability.has_effects(&policy.grants);
         let (written_left, files_left) = execution.budgets_left();
         // What a worker wrote before it was killed is not known, so all that it was allowed counts.
         let spent = if has_effects { (written_left, files_left) } else { (0, 0) };
-        let (tape, recorded) = match play {
-            Play::Live => (None, None),
-            Play::Again { tape, recorded } => (Some(tape), Some(recorded)),
+        let (tape, responses, recorded) = match play {
+            Play::Live => (None, None, None),
+            Play::Again { tape, responses, recorded } => (Some(tape), Some(responses), Some(recorded)),
             Play::Stands { result, calls, usage } => {
                 let report = Report { calls, calls_left_out: usage.calls_left_out, ..Report::default() };
                 let ending = stand(execution, ready, result, usage, spent);
-                return (ending, usage, report, Vec::new());
+                return (ending, usage, report, Ok(Vec::new()));
             }
         };
         let call = Call {
@@ -247,9 +253,22 @@ impl Runtime {
             seed: self.step_seed(ready),
             tape,
         };
-        let mut exchanges = Vec::new();
         let began = Instant::now();
-        let answer = self.call(policy, wanted, call, ready, capability, &mut exchanges);
+        let is_ready = self.ready_worker(calls);
+        let interrupt = self.interrupt.as_ref().map(|interrupt| interrupt.as_fd());
+        let (answer, exchanges) = match (is_ready, &mut self.worker, responses) {
+            (Err(fault), ..) => (Err(fault), Ok(Vec::new())),
+            (Ok(()), None, _) => (Err(WorkerFault::Broken("there is none".to_owned())), Ok(Vec::new())),
+            (Ok(()), Some(started), Some(mut responses)) => {
+                (started.worker.call(call, &capability.limits, interrupt, &mut responses), Ok(Vec::new()))
+            }
+            (Ok(()), Some(started), None) => {
+                let Capability { grants, limits, .. } = capability;
+                let network = self.network.as_ref().filter(|_| capability.sends(&policy.grants));
+                let mut traffic = Traffic::new(network, journal, &ready.id, grants, limits, interrupt);
+                (started.worker.call(call, limits, interrupt, &mut traffic), traffic.end())
+            }
+        };
         let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         match answer {
             Ok(Ended { result, fuel, report }) => {
@@ -272,37 +291,10 @@ impl Runtime {
         }
     }
 
-    /// Calls a capability in the worker; what its guest asks of the network is sent, and noted in `exchanges`.
-    fn call(
-        &mut self,
-        policy: &Policy,
-        wanted: &BTreeSet<Name>,
-        call: Call,
-        ready: &ReadyStep,
-        capability: &Capability,
-        exchanges: &mut Vec<Exchange>,
-    ) -> Result<Ended, WorkerFault> {
-        self.ready_worker(policy, wanted)?;
-        let interrupt = self.interrupt.as_ref().map(|interrupt| interrupt.as_fd());
-        // A replay has no network, whatever its guest asks for.
-        let network = self.network.as_ref().filter(|_| call.tape.is_none());
-        let mut traffic =
-            network.map(|network| network.traffic(&ready.id, &capability.grants, &capability.limits, interrupt));
-        let mut outside = |ask: Ask, left: Duration| match &mut traffic {
-            Some(traffic) => traffic.answer(ask, left),
-            None => ask.denied(),
-        };
-        let ended = match &mut self.worker {
-            Some(started) => {
-                let limits = &capability.limits;
-                // A call of a guest's asks for a few things at most.
-                let asks_max = limits.host_calls.saturating_mul(4);
-                started.worker.call(call, limits.step_time(), asks_max, interrupt, &mut outside)
-            }
-            None => Err(WorkerFault::Broken("there is none".to_owned())),
-        };
-        exchanges.extend(traffic.map(Traffic::end).unwrap_or_default());
-        ended
+    /// Has the worker end: no more plans come.
+    pub(crate) fn dismiss(&mut self) {
+        let started = self.worker.iter_mut().map(|started| &mut started.worker);
+        started.chain(self.spare.iter_mut().map(|spare| &mut spare.0)).for_each(Worker::dismiss);
     }
 
     /// Whether the user has interrupted since the last step.
@@ -316,7 +308,8 @@ impl Runtime {
     /// Has a worker in which every capability that the plan calls is ready, behind the wall.
     ///
     /// What is loaded is native code, and a walled worker takes none: one that lacks something is replaced.
-    fn ready_worker(&mut self, policy: &Policy, wanted: &BTreeSet<Name>) -> Result<(), WorkerFault> {
+    fn ready_worker(&mut self, calls: &Calls<'_>) -> Result<(), WorkerFault> {
+        let Calls { policy, wanted } = calls;
         let mut prepared = wanted.clone();
         if let Some(started) = &self.worker {
             if wanted.is_subset(&started.prepared) {

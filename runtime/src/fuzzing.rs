@@ -46,5 +46,5 @@ pub fn to_val(value: &Value, ty: &Type) -> Result<Val, String> {
 /// # Errors
 /// A value that has no JSON, in words.
 pub fn to_json(val: &Val, ty: &Type) -> Result<Value, String> {
-    crate::value::to_json(val, ty).map_err(|fault| fault.to_string())
+    crate::value::to_json(val.clone(), ty).map_err(|fault| fault.to_string())
 }

@@ -82,10 +82,18 @@ impl Journal {
     }
 
     /// The form of a value in an event.
-    pub(crate) fn store(&self, value: Value) -> Result<Stored, JournalError> {
+    pub(crate) fn store(&self, value: &Value) -> Result<Stored, JournalError> {
         match self {
             Self::Record(record) => Ok(record.store(value)?),
             Self::Replay(_) => Ok(claw_audit::stored(value)?),
+        }
+    }
+
+    /// The form of bytes in an event. A replay has none to store.
+    pub(crate) fn store_bytes(&self, bytes: &[u8]) -> Result<Option<Stored>, JournalError> {
+        match self {
+            Self::Record(record) => Ok(Some(record.store_bytes(bytes)?)),
+            Self::Replay(_) => Ok(None),
         }
     }
 

@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use claw_audit::Exchange;
+use claw_audit::{Exchange, RecordError};
 use claw_policy::url::URL_BYTES_MAX;
 use claw_policy::{Limits, Name};
 use tokio::runtime::{self, Runtime};
@@ -18,6 +18,9 @@ use tokio::runtime::{self, Runtime};
 use self::connections::Connections;
 use crate::ask::{Ask, Told};
 use crate::connector::{Connector, Failure, interrupted};
+use crate::exchange::Response;
+use crate::journal::{Journal, JournalError};
+use crate::worker::Attendant;
 
 /// What sends requests and makes connections, with what it waits on.
 #[derive(Debug)]
@@ -26,9 +29,12 @@ pub struct Network {
     runtime: Runtime,
 }
 
-/// What one step does on it.
+/// What one step does on it, and how that goes on record.
 pub(crate) struct Traffic<'n> {
-    network: &'n Network,
+    network: Option<&'n Network>,
+    journal: &'n mut Journal,
+    /// Why nothing more can be recorded, so that nothing more is done.
+    broken: Option<JournalError>,
     step: &'n Name,
     grants: &'n [Name],
     limits: &'n Limits,
@@ -36,8 +42,12 @@ pub(crate) struct Traffic<'n> {
     connections: Connections,
     /// Bytes that it may still send. A worker counts them too, and is not believed.
     to_send: u64,
+    /// Bytes of responses that still go on record.
+    to_keep: u64,
     /// What is over.
     exchanges: Vec<Exchange>,
+    /// Which of that the worker is about to be told the response of.
+    answered: Option<usize>,
     /// Bytes of texts in those.
     noted: usize,
 }
@@ -50,47 +60,87 @@ impl Network {
     pub fn new(connector: Connector) -> io::Result<Self> {
         Ok(Self { connector, runtime: runtime::Builder::new_current_thread().enable_all().build()? })
     }
+}
 
-    /// What the step `step`, which has `grants`, will do. Nothing waits longer than until `interrupt` can be read.
-    pub(crate) fn traffic<'n>(
-        &'n self,
-        step: &'n Name,
-        grants: &'n [Name],
-        limits: &'n Limits,
-        interrupt: Option<BorrowedFd<'n>>,
-    ) -> Traffic<'n> {
-        let connections = Connections::within(limits);
-        let to_send = limits.sent;
-        Traffic {
-            network: self,
-            step,
-            grants,
-            limits,
-            interrupt,
-            connections,
-            to_send,
-            exchanges: Vec::new(),
-            noted: 0,
+impl Attendant for Traffic<'_> {
+    /// INVARIANT (intent before effect): that the step has started is on disk before anything is sent for it. The worker is at
+    /// work meanwhile.
+    fn called(&mut self) {
+        if self.network.is_some() {
+            self.broken = self.journal.sync().err();
+        }
+    }
+
+    /// Does what the guest asks for, within `time`; once more was asked than can be noted, nothing.
+    fn answer(&mut self, ask: Ask, time: Duration) -> Told {
+        let network = self.network.filter(|_| self.broken.is_none() && self.noted <= NOTED_BYTES_MAX);
+        match (ask, network) {
+            (Ask::Http(request), Some(network)) => Told::Http(self.send(network, request, time)),
+            (Ask::Tcp(operation), Some(network)) => Told::Tcp(self.operate(network, operation, time)),
+            (ask, _) => ask.denied(),
+        }
+    }
+
+    /// Keeps what the worker was told of a request.
+    fn told(&mut self, told: Told) {
+        if let (Told::Http(Ok(response)), Some(at)) = (told, self.answered.take()) {
+            match self.keep(&response) {
+                Ok(kept) => {
+                    self.exchanges.get_mut(at).into_iter().for_each(|exchange| exchange.response = kept.clone())
+                }
+                Err(error) => self.broken = Some(error),
+            }
         }
     }
 }
 
-impl Traffic<'_> {
-    /// Does what the guest asks for, within `time`; once more was asked than can be noted, nothing.
-    pub(crate) fn answer(&mut self, ask: Ask, time: Duration) -> Told {
-        if self.noted > NOTED_BYTES_MAX {
-            return ask.denied();
-        }
-        match ask {
-            Ask::Http(request) => Told::Http(self.send(request, time)),
-            Ask::Tcp(operation) => Told::Tcp(self.operate(operation, time)),
+impl<'n> Traffic<'n> {
+    /// What the step `step`, which has `grants`, will do on `network`; without one, nothing. Nothing waits longer than until
+    /// `interrupt` can be read.
+    pub(crate) fn new(
+        network: Option<&'n Network>,
+        journal: &'n mut Journal,
+        step: &'n Name,
+        grants: &'n [Name],
+        limits: &'n Limits,
+        interrupt: Option<BorrowedFd<'n>>,
+    ) -> Self {
+        Self {
+            network,
+            journal,
+            broken: None,
+            step,
+            grants,
+            limits,
+            interrupt,
+            connections: Connections::within(limits),
+            to_send: limits.sent,
+            to_keep: limits.tape,
+            exchanges: Vec::new(),
+            answered: None,
+            noted: 0,
         }
     }
 
     /// What was done, now that the step has ended. Connections that it left open are closed.
-    pub(crate) fn end(mut self) -> Vec<Exchange> {
+    ///
+    /// # Errors
+    /// What cannot be recorded.
+    pub(crate) fn end(mut self) -> Result<Vec<Exchange>, JournalError> {
         self.exchanges.extend(self.connections.end());
-        self.exchanges
+        self.broken.map_or(Ok(self.exchanges), Err)
+    }
+
+    /// Puts a response on record, where the limit `tape` has room for it. Once one is left out, all are.
+    fn keep(&mut self, response: &Response) -> Result<Option<claw_audit::Response>, JournalError> {
+        let Some(left) = self.to_keep.checked_sub(response.bytes()) else {
+            self.to_keep = 0;
+            return Ok(None);
+        };
+        self.to_keep = left;
+        let head = serde_json::to_value(response).map_err(RecordError::Encoding)?;
+        let (head, body) = (self.journal.store(&head)?, self.journal.store_bytes(&response.body)?);
+        Ok(body.map(|body| claw_audit::Response { head, body }))
     }
 
     fn note(&mut self, exchange: Exchange) {
@@ -103,8 +153,8 @@ impl Traffic<'_> {
     }
 
     /// What `work` gives; nothing, where the user interrupts before.
-    fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        self.network.runtime.block_on(async {
+    fn unless_interrupted<T>(&self, network: &Network, work: impl Future<Output = T>) -> Option<T> {
+        network.runtime.block_on(async {
             let (mut work, mut stopped) = (pin!(work), pin!(interrupted(self.interrupt)));
             poll_fn(|context| match work.as_mut().poll(context) {
                 Poll::Ready(given) => Poll::Ready(Some(given)),
@@ -126,6 +176,7 @@ impl Traffic<'_> {
             address: None,
             status: None,
             received: 0,
+            response: None,
             outcome: String::new(),
         }
     }

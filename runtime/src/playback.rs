@@ -1,12 +1,17 @@
 //! A record that is read along while its run is repeated: what each step was answered, and whether all comes out the same.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use claw_audit::{Disclosed, Event, FailureReason, Status, Stored, Usage, Why, stored_value};
+use claw_audit::{Disclosed, Event, FailureReason, Status, Stored, Usage, Why, stored_bytes, stored_value};
 use serde_json::Value;
 
-use crate::host::{Answered, Call, Taped};
+use crate::ask::{Ask, Told};
+use crate::exchange::{Refused, Response};
+use crate::host::{Answer, Answered, Call, Taped};
 use crate::person::Consent;
+use crate::worker::Attendant;
 
 /// The rule by which a record that is full halts its run.
 const LOG_RULE: &str = "budget.log";
@@ -79,9 +84,27 @@ pub(crate) enum Play {
     /// By running it.
     Live,
     /// By running it with these answers. What it wrote is counted as it was recorded.
-    Again { tape: Vec<Taped>, recorded: Usage },
+    Again { tape: Vec<Taped>, responses: Responses, recorded: Usage },
     /// As it is recorded.
     Stands { result: Result<Value, FailureReason>, calls: Vec<Taped>, usage: Usage },
+}
+
+/// The responses that a step was given, in their order: it is given them again.
+#[derive(Debug, Default)]
+pub(crate) struct Responses(VecDeque<Response>);
+
+impl Attendant for Responses {
+    fn called(&mut self) {}
+
+    fn answer(&mut self, ask: Ask, _left: Duration) -> Told {
+        match ask {
+            Ask::Recorded => Told::Http(self.0.pop_front().ok_or(Refused::Denied)),
+            // A replay has no network, whatever its guest asks for.
+            other => other.denied(),
+        }
+    }
+
+    fn told(&mut self, _told: Told) {}
 }
 
 impl Playback {
@@ -180,8 +203,10 @@ impl Playback {
 
     /// How the step whose start has just been taken is to be had.
     pub(crate) fn play(&mut self) -> Result<Play, ReplayEnd> {
-        // What the parent sent is not sent again: the tape has what came of it.
-        while matches!(self.next(), Some(Event::Exchange(_))) {
+        // What the parent sent is not sent again.
+        let mut answered = Vec::new();
+        while let Some(Event::Exchange(exchange)) = self.next() {
+            answered.extend(exchange.status.map(|_| exchange.response.clone()));
             self.at += 1;
         }
         let rest = self.events.get(self.at..).unwrap_or_default();
@@ -199,12 +224,16 @@ impl Playback {
             _ => return Err(over("the run was cut off in this step, and its outcome is unknown")),
         };
         let answers = self.answers(tape.as_ref()).map_err(|error| over(&error))?;
-        let is_whole = calls.len() == answers.len() && usage.calls_left_out == 0;
+        let given = answers.iter().filter(|answered| answered.answer == Answer::Response).count();
+        let responses: Vec<_> = answered.into_iter().map_while(|response| response).collect();
+        let is_whole = calls.len() == answers.len() && usage.calls_left_out == 0 && given == responses.len();
         let calls =
             calls.into_iter().zip(answers).map(|(call, answered)| Taped { call: taped(call), answered }).collect();
         let Some(why) = stands(result.as_ref().err(), is_whole) else {
+            let responses = responses.iter().map(|response| self.response(response));
+            let responses = Responses(responses.collect::<Result<_, _>>().map_err(|why| over(&why))?);
             self.again += 1;
-            return Ok(Play::Again { tape: calls, recorded: usage });
+            return Ok(Play::Again { tape: calls, responses, recorded: usage });
         };
         if matches!(after, Some(Event::Halt(_))) {
             return Err(over(&format!("{why}, and it halted the run")));
@@ -217,6 +246,12 @@ impl Playback {
         let Some(tape) = tape else { return Ok(Vec::new()) };
         let tape = stored_value(&self.folder, tape)?;
         serde_json::from_value(tape).map_err(|error| format!("its tape cannot be read: {error}"))
+    }
+
+    fn response(&self, response: &claw_audit::Response) -> Result<Response, String> {
+        let head = stored_value(&self.folder, &response.head)?;
+        let head = serde_json::from_value(head).map_err(|error| format!("a response cannot be read: {error}"))?;
+        Ok(Response { body: stored_bytes(&self.folder, &response.body)?, ..head })
     }
 
     fn next(&self) -> Option<&Event> {

@@ -8,7 +8,8 @@ use crate::ending::StepOutcome;
 use crate::host::{Answered, Report, Taped};
 use crate::journal::{Journal, JournalError};
 
-/// Records that a step is about to start; synced where it could have an effect.
+/// Records that a step is about to start; synced where it could write. What it sends is sent by this process, which syncs
+/// before that: see [`crate::network`].
 pub(crate) fn intend(
     journal: &mut Journal,
     policy: &Policy,
@@ -16,7 +17,7 @@ pub(crate) fn intend(
     ready: &ReadyStep,
     clock: u64,
 ) -> Result<(), JournalError> {
-    let arguments = journal.store(Value::Object(ready.given.clone()))?;
+    let arguments = journal.store(&Value::Object(ready.given.clone()))?;
     journal.append(&Event::Step {
         step: ready.id.to_string(),
         capability: ready.capability.to_string(),
@@ -25,7 +26,7 @@ pub(crate) fn intend(
         grants: capability.grants.iter().map(Name::to_string).collect(),
         clock,
     })?;
-    if capability.has_effects(&policy.grants) { journal.sync() } else { Ok(()) }
+    if capability.writes(&policy.grants) { journal.sync() } else { Ok(()) }
 }
 
 /// Records what a step did and how it ended.
@@ -34,9 +35,9 @@ pub(crate) fn conclude(
     ready: &ReadyStep,
     outcome: &StepOutcome,
     report: &Report,
-    exchanges: Vec<Exchange>,
+    exchanges: Result<Vec<Exchange>, JournalError>,
 ) -> Result<(), JournalError> {
-    for exchange in exchanges {
+    for exchange in exchanges? {
         journal.append(&Event::Exchange(exchange))?;
     }
     for Taped { call, .. } in &report.calls {
@@ -53,13 +54,13 @@ pub(crate) fn conclude(
     let answers: Vec<&Answered> = report.calls.iter().map(|taped| &taped.answered).collect();
     let tape = match answers.is_empty() {
         true => None,
-        false => Some(journal.store(serde_json::to_value(answers).map_err(RecordError::Encoding)?)?),
+        false => Some(journal.store(&serde_json::to_value(answers).map_err(RecordError::Encoding)?)?),
     };
     let step = ready.id.to_string();
     let event = match &outcome.result {
         Ok(output) => Event::Done {
             step,
-            output: journal.store(output.clone())?,
+            output: journal.store(output)?,
             label: outcome.label.clone(),
             usage: outcome.usage,
             tape,

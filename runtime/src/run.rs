@@ -58,16 +58,16 @@ impl Run {
         engine: &str,
     ) -> Result<Self, RecordError> {
         let inputs = session.inputs().iter().map(|(name, bound)| {
-            Ok((name.to_string(), Input { value: record.store(bound.value.clone())?, label: bound.label.clone() }))
+            Ok((name.to_string(), Input { value: record.store(&bound.value)?, label: bound.label.clone() }))
         });
         let open = Event::Open {
             run: record.folder().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
             time: unix_ms(SystemTime::now()),
             machine: record.opened().to_owned(),
             inputs: inputs.collect::<Result<_, RecordError>>()?,
-            task: session.task().map(|task| record.store(task.text().into())).transpose()?,
+            task: session.task().map(|task| record.store(&task.text().into())).transpose()?,
             context: Some(session.context()).filter(|context| **context != Label::default()).cloned().map(Box::new),
-            policy: record.store(Value::String(document.text().to_owned()))?,
+            policy: record.store(&Value::String(document.text().to_owned()))?,
             narrowing: policy.narrowing.clone(),
             catalogue,
             host: Host {
@@ -105,7 +105,7 @@ impl Run {
     ///
     /// # Errors
     /// When the record cannot be written.
-    pub fn store(&self, value: Value) -> Result<Stored, JournalError> {
+    pub fn store(&self, value: &Value) -> Result<Stored, JournalError> {
         self.journal.store(value)
     }
 
@@ -189,7 +189,7 @@ impl Run {
             Ok(text) => (text.to_owned(), false),
             Err(_) => (STANDARD.encode(text), true),
         };
-        let kept = self.journal.store(Value::String(kept))?;
+        let kept = self.journal.store(&Value::String(kept))?;
         self.journal.append(&Event::Plan { text: kept, base64 })?;
         let now = self.journal.now();
         let verdict = Plan::parse(text, &self.policy.limits).and_then(|plan| self.policy.check(&session, plan, now));
@@ -233,7 +233,9 @@ impl Run {
     ///
     /// # Errors
     /// When the record cannot be written.
-    pub fn seal(self, status: Status) -> Result<PathBuf, JournalError> {
+    pub fn seal(mut self, status: Status) -> Result<PathBuf, JournalError> {
+        // A process takes as long to end as a record to be sealed.
+        self.runtime.dismiss();
         self.journal.seal(status)
     }
 }

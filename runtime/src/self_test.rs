@@ -1,9 +1,8 @@
 //! Whether a worker starts and runs a component on this machine, for `claw doctor`.
 
-use std::time::Duration;
-
 use crate::components::{Compiler, ComponentError};
 use crate::engine::Allocation;
+use crate::playback::Responses;
 use crate::worker::{Call, Preparation, Spare, Wall, WorkerFault};
 
 /// The component that is tried. It imports nothing, so that what fails is the worker.
@@ -44,7 +43,7 @@ pub fn self_test(compiler: &Compiler<'_>) -> Result<Wall, SelfTestError> {
         function: function.name.clone(),
         folders: Vec::new(),
         connects: false,
-        limits,
+        limits: limits.clone(),
     };
     worker.prepare(preparation).map_err(failed)?;
     let wall = worker.enclose().map_err(failed)?;
@@ -58,7 +57,7 @@ pub fn self_test(compiler: &Compiler<'_>) -> Result<Wall, SelfTestError> {
         seed: [0; 32],
         tape: None,
     };
-    let ended = worker.call(call, Duration::from_secs(10), 0, None, &mut |ask, _| ask.denied()).map_err(failed)?;
+    let ended = worker.call(call, &limits, None, &mut Responses::default()).map_err(failed)?;
     match ended.result {
         Ok(output) if output.as_str().is_some_and(|text| text.trim() == "[42]") => Ok(wall),
         other => Err(SelfTestError::Output(format!("{other:?}"))),

@@ -131,23 +131,23 @@ fn integer<N: TryFrom<i128>>(value: &Value) -> Result<N, ValueFault> {
 ///
 /// # Errors
 /// NaN and the infinities, and values that have no JSON (resources, streams, futures).
-pub(crate) fn to_json(val: &Val, ty: &Type) -> Result<Value, ValueFault> {
+pub(crate) fn to_json(val: Val, ty: &Type) -> Result<Value, ValueFault> {
     Ok(match (val, ty) {
-        (Val::Bool(flag), _) => Value::Bool(*flag),
-        (Val::S8(n), _) => (*n).into(),
-        (Val::U8(n), _) => (*n).into(),
-        (Val::S16(n), _) => (*n).into(),
-        (Val::U16(n), _) => (*n).into(),
-        (Val::S32(n), _) => (*n).into(),
-        (Val::U32(n), _) => (*n).into(),
+        (Val::Bool(flag), _) => Value::Bool(flag),
+        (Val::S8(n), _) => n.into(),
+        (Val::U8(n), _) => n.into(),
+        (Val::S16(n), _) => n.into(),
+        (Val::U16(n), _) => n.into(),
+        (Val::S32(n), _) => n.into(),
+        (Val::U32(n), _) => n.into(),
         (Val::S64(n), _) if n.unsigned_abs() > EXACT_INTEGER_MAX => Value::String(n.to_string()),
-        (Val::S64(n), _) => (*n).into(),
-        (Val::U64(n), _) if *n > EXACT_INTEGER_MAX => Value::String(n.to_string()),
-        (Val::U64(n), _) => (*n).into(),
-        (Val::Float32(n), _) => float(shortest(*n))?,
-        (Val::Float64(n), _) => float(*n)?,
+        (Val::S64(n), _) => n.into(),
+        (Val::U64(n), _) if n > EXACT_INTEGER_MAX => Value::String(n.to_string()),
+        (Val::U64(n), _) => n.into(),
+        (Val::Float32(n), _) => float(shortest(n))?,
+        (Val::Float64(n), _) => float(n)?,
         (Val::Char(c), _) => Value::String(c.to_string()),
-        (Val::String(text) | Val::Enum(text), _) => Value::String(text.clone()),
+        (Val::String(text) | Val::Enum(text), _) => Value::String(text),
         (Val::List(items), Type::List(list)) if list.ty() == Type::U8 => {
             let bytes = items.iter().map(|item| if let Val::U8(byte) = item { Some(*byte) } else { None });
             let bytes: Vec<u8> = bytes.collect::<Option<_>>().ok_or_else(mismatch)?;
@@ -155,45 +155,44 @@ pub(crate) fn to_json(val: &Val, ty: &Type) -> Result<Value, ValueFault> {
         }
         (Val::List(items), Type::List(list)) => {
             let ty = list.ty();
-            Value::Array(items.iter().map(|item| to_json(item, &ty)).collect::<Result<_, _>>()?)
+            Value::Array(items.into_iter().map(|item| to_json(item, &ty)).collect::<Result<_, _>>()?)
         }
         (Val::Tuple(items), Type::Tuple(tuple)) => Value::Array(
-            items.iter().zip(tuple.types()).map(|(item, ty)| to_json(item, &ty)).collect::<Result<_, _>>()?,
+            items.into_iter().zip(tuple.types()).map(|(item, ty)| to_json(item, &ty)).collect::<Result<_, _>>()?,
         ),
         (Val::Record(fields), Type::Record(record)) => {
             let fields = fields
-                .iter()
+                .into_iter()
                 .zip(record.fields())
-                .map(|((name, field), declared)| Ok((name.clone(), to_json(field, &declared.ty)?)));
+                .map(|((name, field), declared)| Ok((name, to_json(field, &declared.ty)?)));
             Value::Object(fields.collect::<Result<_, ValueFault>>()?)
         }
         (Val::Variant(tag, value), Type::Variant(variant)) => {
-            let mut object = Map::from_iter([("tag".to_owned(), Value::String(tag.clone()))]);
+            let case = variant.cases().find(|case| case.name == tag).and_then(|case| case.ty);
+            let mut object = Map::from_iter([("tag".to_owned(), Value::String(tag))]);
             if let Some(value) = value {
-                let case =
-                    variant.cases().find(|case| case.name == tag).and_then(|case| case.ty).ok_or_else(mismatch)?;
-                object.insert("value".to_owned(), to_json(value, &case)?);
+                object.insert("value".to_owned(), to_json(*value, &case.ok_or_else(mismatch)?)?);
             }
             Value::Object(object)
         }
         (Val::Option(None), _) => Value::Null,
-        (Val::Option(Some(some)), Type::Option(option)) => to_json(some, &option.ty())?,
+        (Val::Option(Some(some)), Type::Option(option)) => to_json(*some, &option.ty())?,
         (Val::Result(result), Type::Result(ty)) => {
             let (key, value, ty) = match result {
                 Ok(value) => ("ok", value, ty.ok()),
                 Err(value) => ("err", value, ty.err()),
             };
-            Value::Object(Map::from_iter([(key.to_owned(), payload(value.as_deref(), ty.as_ref())?)]))
+            Value::Object(Map::from_iter([(key.to_owned(), payload(value, ty.as_ref())?)]))
         }
-        (Val::Flags(set), _) => Value::Array(set.iter().cloned().map(Value::String).collect()),
+        (Val::Flags(set), _) => Value::Array(set.into_iter().map(Value::String).collect()),
         _ => return fault("the value has no JSON"),
     })
 }
 
 /// The JSON of what one side of a `result` carries; null for nothing.
-pub(crate) fn payload(value: Option<&Val>, ty: Option<&Type>) -> Result<Value, ValueFault> {
+pub(crate) fn payload(value: Option<Box<Val>>, ty: Option<&Type>) -> Result<Value, ValueFault> {
     match (value, ty) {
-        (Some(value), Some(ty)) => to_json(value, ty),
+        (Some(value), Some(ty)) => to_json(*value, ty),
         (None, _) => Ok(Value::Null),
         (Some(_), None) => Err(mismatch()),
     }

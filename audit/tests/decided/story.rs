@@ -114,7 +114,7 @@ impl Story {
         let record = Record::create(machine.clone(), &folder.path().join("runs"), "a", 1 << 20, 0).unwrap();
         let mut story = Self { folder, machine, policy: loaded, record, session: None, asked: Vec::new(), yes: true };
         let bound = session.inputs().iter().map(|(name, bound)| {
-            let value = story.record.store(bound.value.clone()).unwrap();
+            let value = story.record.store(&bound.value).unwrap();
             (name.to_string(), json!({ "value": value, "label": bound.label }))
         });
         let mut open = json!({
@@ -207,7 +207,7 @@ impl Story {
                     break;
                 }
             };
-            let arguments = self.record.store(Value::Object(ready.given.clone())).unwrap();
+            let arguments = self.record.store(&Value::Object(ready.given.clone())).unwrap();
             let grants = &self.policy.capabilities[&ready.capability].grants;
             self.append(json!({
                 "event": "step", "step": ready.id, "capability": ready.capability, "arguments": arguments,
@@ -216,7 +216,7 @@ impl Story {
             let (_, output) = came.iter().find(|(id, _)| *id == ready.id.as_str()).expect("it is said what came of it");
             let halted = match output.clone().map(|output| execution.done(&ready, output, 2, 1)) {
                 Ok(Ok(output)) => {
-                    let output = self.record.store(output).unwrap();
+                    let output = self.record.store(&output).unwrap();
                     self.append(json!({
                         "event": "done", "step": ready.id, "output": output, "label": ready.label, "usage": usage,
                     }));

@@ -31,7 +31,17 @@ pub(crate) fn send(request: &Request) -> Result<Response, Error> {
         }
     };
     let response = response.map_err(|()| broken("the response was taken before"))?;
-    received(&response.map_err(|code| failed(&code, host))?)
+    let response = response.map_err(|code| failed(&code, host))?;
+    // One to `HEAD`, or with another status, may say how long another body is.
+    let has_body = request.method != "HEAD" && response.status() == 200;
+    let length = if has_body { length(&response.headers().get("content-length")) } else { 0 };
+    received(&response, length)
+}
+
+/// How long a body is, as its host has checked it.
+fn length(fields: &[Vec<u8>]) -> usize {
+    let field = fields.first().and_then(|field| std::str::from_utf8(field).ok());
+    field.and_then(|field| field.parse().ok()).unwrap_or_default()
 }
 
 fn outgoing(request: &Request) -> Result<OutgoingRequest, Error> {
@@ -59,10 +69,12 @@ fn outgoing(request: &Request) -> Result<OutgoingRequest, Error> {
     Ok(outgoing)
 }
 
-fn received(response: &IncomingResponse) -> Result<Response, Error> {
+fn received(response: &IncomingResponse, length: usize) -> Result<Response, Error> {
     let location = response.headers().get("location").into_iter().next();
     let body = response.consume().map_err(|()| broken("the response has no body"))?;
     let mut bytes = Vec::new();
+    // Where that cannot be had, what comes will tell.
+    let _reserved = bytes.try_reserve_exact(length);
     {
         let stream = body.stream().map_err(|()| broken("the response has no body"))?;
         loop {

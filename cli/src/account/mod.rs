@@ -248,7 +248,10 @@ impl PlanReceived {
                 (step.started, step.label, step.resolved) = (Some(time(*clock)), Some(label.clone()), resolved);
                 step.grants.clone_from(grants);
             }
-            Event::Exchange(exchange) => self.step(&exchange.step).exchanges.push(exchange.clone()),
+            // What came back is a value: the step's output shows what became of it.
+            Event::Exchange(exchange) => {
+                self.step(&exchange.step).exchanges.push(Exchange { response: None, ..exchange.clone() });
+            }
             Event::Call(call) => self.step(&call.step).worker_says.calls.push(call.clone()),
             Event::Done { step, output, label, usage, .. } => {
                 let output = wanted(output)?;

@@ -52,8 +52,8 @@ pub enum Answer {
     Stream,
     /// A handle for a listing with these entries.
     Entries(Vec<Entry>),
-    /// A response to a request.
-    Response(Received),
+    /// A response, which the parent has, who received it.
+    Response,
     /// No response, for this reason.
     Refused(Refused),
     /// Those of what was waited for that are ready, by their place in the list, and how many nanoseconds it took.
@@ -66,15 +66,6 @@ pub enum Answer {
     Failed(i32),
     /// Nothing: the guest was stopped.
     Stopped(Stop),
-}
-
-/// A response. What is bytes is in base64.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Received {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: String,
 }
 
 /// A name in a folder, and the number of its type.
@@ -126,10 +117,6 @@ impl Answer {
             }
             Self::Waited(ready, _) => ready.len() * WAITED_BYTES,
             Self::Opened(place) => json_bytes(&place.path),
-            Self::Response(Received { headers, body, .. }) => {
-                headers.iter().map(|(name, value)| json_bytes(name) + value.len() + ENTRY_BYTES).sum::<usize>()
-                    + body.len()
-            }
             _ => 0,
         }
     }

@@ -278,7 +278,16 @@ impl Outside {
     }
 
     fn send(&mut self, request: Request) -> std::io::Result<Result<Response, Refused>> {
-        match (self.0)(Ask::Http(request))? {
+        self.ask(Ask::Http(request))
+    }
+
+    /// In a replay: what the next request was answered.
+    fn recorded(&mut self) -> std::io::Result<Result<Response, Refused>> {
+        self.ask(Ask::Recorded)
+    }
+
+    fn ask(&mut self, ask: Ask) -> std::io::Result<Result<Response, Refused>> {
+        match (self.0)(ask)? {
             Told::Http(answer) => Ok(answer),
             Told::Tcp(_) => Err(std::io::Error::other("the parent answered something else")),
         }

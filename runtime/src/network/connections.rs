@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 use sha2::{Digest as _, Sha256};
 
-use super::{Traffic, reason};
+use super::{Network, Traffic, reason};
 use crate::connection::{Awaited, Direction, Fault, Given, Operation};
 use crate::connector::{Failure, Told};
 
@@ -44,11 +44,11 @@ struct Connection {
 
 impl Traffic<'_> {
     /// Does something with a connection, within `time`.
-    pub(super) fn operate(&mut self, operation: Operation, time: Duration) -> Result<Given, Fault> {
+    pub(super) fn operate(&mut self, network: &Network, operation: Operation, time: Duration) -> Result<Given, Fault> {
         let until = Instant::now() + time;
         let interrupt = self.interrupt;
         match operation {
-            Operation::Connect { number, to } => self.connect(number, to, time),
+            Operation::Connect { number, to } => self.connect(network, number, to, time),
             Operation::Send(_, bytes) if bytes.len() > SENT_BYTES_MAX => Err(Fault::Closed),
             Operation::Send(number, bytes) => {
                 self.to_send = self.to_send.checked_sub(bytes.len() as u64).ok_or(Fault::Closed)?;
@@ -74,13 +74,13 @@ impl Traffic<'_> {
         }
     }
 
-    fn connect(&mut self, number: u32, to: SocketAddr, time: Duration) -> Result<Given, Fault> {
+    fn connect(&mut self, network: &Network, number: u32, to: SocketAddr, time: Duration) -> Result<Given, Fault> {
         let Connections { open, most, .. } = &self.connections;
         if open.len() >= *most || open.contains_key(&number) {
             return Err(Fault::TooMany);
         }
         let mut exchange = self.exchange("TCP", &format!("tcp://{to}"));
-        let connected = self.unless_interrupted(self.network.connector.connect(self.grants, to, time));
+        let connected = self.unless_interrupted(network, network.connector.connect(self.grants, to, time));
         let failed = match connected {
             Some(Ok((grant, socket))) => {
                 exchange.grant = Some(grant.to_string());

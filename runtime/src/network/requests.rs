@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use claw_audit::Exchange;
 
-use super::{Traffic, reason};
+use super::{Network, Traffic, reason};
 use crate::connector::{self, Bounds, Told};
 use crate::exchange::{Refused, Request, Response};
 
 impl Traffic<'_> {
     /// Sends a request to what the step's grants allow, within `time`, or until the user interrupts. One that is refused
     /// counts as sent too, as it does in the worker, which ends a step that would send more.
-    pub(super) fn send(&mut self, request: Request, time: Duration) -> Result<Response, Refused> {
+    pub(super) fn send(&mut self, network: &Network, request: Request, time: Duration) -> Result<Response, Refused> {
         let most = usize::try_from(self.limits.http_bytes).unwrap_or(usize::MAX);
         let bounds = Bounds {
             time,
@@ -32,7 +32,7 @@ impl Traffic<'_> {
         };
         self.to_send = left;
         let request = connector::Request { method, url, headers, body };
-        let sent = self.unless_interrupted(self.network.connector.send(self.grants, request, &bounds));
+        let sent = self.unless_interrupted(network, network.connector.send(self.grants, request, &bounds));
         let answer = match sent {
             Some(Ok(response)) => {
                 exchange.outcome = "ok".to_owned();
@@ -40,6 +40,7 @@ impl Traffic<'_> {
                 exchange.address = Some(response.address.to_string());
                 exchange.status = Some(response.status);
                 exchange.received = response.body.len() as u64;
+                self.answered = Some(self.exchanges.len());
                 let connector::Response { status, headers, body, .. } = response;
                 Ok(Response { status, headers, body })
             }
@@ -70,13 +71,18 @@ fn refused(told: Told) -> Refused {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::sync::Arc;
 
+    use claw_audit::RecordError;
     use claw_policy::{Catalogue, Limits, Policy, Target};
 
     use super::*;
+    use crate::ask::Ask;
     use crate::connector::{Connector, Opened, SystemResolver};
-    use crate::network::Network;
+    use crate::journal::Journal;
+    use crate::playback::Playback;
+    use crate::worker::Attendant as _;
 
     /// Case 115: a worker that does not count is counted for.
     #[test]
@@ -95,15 +101,20 @@ mod tests {
         let network = Network::new(Connector::new(opened, Arc::new(SystemResolver), Box::new(|bytes| bytes)).unwrap());
         let (network, web) = (network.unwrap(), ["web".parse().unwrap()]);
         let request = Request { method: "POST".to_owned(), url, headers: Vec::new(), body: vec![b'x'; 600] };
-        let limits = Limits { sent: 1_000, ..Limits::default() };
-        let mut traffic = network.traffic(&web[0], &web, &limits, None);
         let time = Duration::from_millis(50);
+        let limits = Limits { sent: 1_000, ..Limits::default() };
+        let mut journal = Journal::Replay(Playback::new(Path::new(""), Vec::new(), 0));
+        let mut traffic = Traffic::new(Some(&network), &mut journal, &web[0], &web, &limits, None);
+        // Where its start could not be put on disk, nothing is sent.
+        traffic.broken = Some(RecordError::Locked.into());
+        assert_eq!(traffic.answer(Ask::Http(request.clone()), time), crate::ask::Told::Http(Err(Refused::Denied)));
+        traffic.broken = None;
         // Taken, and never answered.
-        assert_eq!(traffic.send(request.clone(), time), Err(Refused::TimedOut));
+        assert_eq!(traffic.send(&network, request.clone(), time), Err(Refused::TimedOut));
         let _asked = server.accept().unwrap();
-        assert_eq!(traffic.send(request, time), Err(Refused::Denied));
+        assert_eq!(traffic.send(&network, request, time), Err(Refused::Denied));
         assert_eq!(server.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
-        let exchanges = traffic.end();
+        let exchanges = traffic.end().unwrap();
         assert_eq!(exchanges[0].sent, 600);
         assert!(exchanges[1].outcome.contains("`sent`"), "{}", exchanges[1].outcome);
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -22,12 +22,17 @@ const HEADER_BYTES: usize = 16;
 const READ_BYTES_MIN: usize = 4 << 10;
 const READ_BYTES_MAX: usize = 1 << 20;
 
+/// How long an end looks again and again before it sleeps, where the other end can run on another core: most steps are over by
+/// then, and being woken up takes longer than many of them.
+const AWAKE: Duration = Duration::from_micros(200);
+
 /// One end of the socket.
 #[derive(Debug)]
 pub(super) struct Channel {
     socket: OwnedFd,
     /// The most bytes of a message that is received, with what comes along.
     pub(super) bytes_max: u64,
+    awake: Duration,
     read: Vec<u8>,
     descriptors: VecDeque<OwnedFd>,
 }
@@ -80,7 +85,9 @@ impl From<Errno> for ChannelError {
 
 impl Channel {
     pub(super) fn new(socket: OwnedFd, bytes_max: u64) -> Self {
-        Self { socket, bytes_max, read: Vec::new(), descriptors: VecDeque::new() }
+        let cores = rustix::thread::sched_getaffinity(None).map_or(1, |cores| cores.count());
+        let awake = if cores > 1 { AWAKE } else { Duration::ZERO };
+        Self { socket, bytes_max, awake, read: Vec::new(), descriptors: VecDeque::new() }
     }
 
     /// Sends a message, with bytes and descriptors beside it.
@@ -130,15 +137,14 @@ impl Channel {
     pub(super) fn receive<M: DeserializeOwned>(&mut self, wait: Wait<'_>) -> Result<Received<M>, ChannelError> {
         self.fill(HEADER_BYTES, wait)?;
         let (message, payload) = header(&self.read, self.bytes_max).ok_or(ChannelError::Malformed)?;
-        self.fill(HEADER_BYTES + message + payload, wait)?;
-        let rest = self.read.split_off(HEADER_BYTES + message + payload);
-        let mut payload = std::mem::replace(&mut self.read, rest);
         let end = HEADER_BYTES + message;
-        let message = payload
-            .get(HEADER_BYTES..end)
-            .and_then(|bytes| serde_json::from_slice(bytes).ok())
-            .ok_or(ChannelError::Malformed)?;
-        payload.drain(..end);
+        self.fill(end, wait)?;
+        let message = self.read.get(HEADER_BYTES..end).and_then(|bytes| serde_json::from_slice(bytes).ok());
+        let message = message.ok_or(ChannelError::Malformed)?;
+        self.read.drain(..end);
+        self.fill(payload, wait)?;
+        let rest = self.read.split_off(payload);
+        let payload = std::mem::replace(&mut self.read, rest);
         Ok(Received { message, payload, descriptors: self.descriptors.drain(..).collect() })
     }
 
@@ -150,10 +156,8 @@ impl Channel {
     }
 
     fn fill(&mut self, bytes: usize, wait: Wait<'_>) -> Result<(), ChannelError> {
+        let began = Instant::now();
         while self.read.len() < bytes {
-            if wait.until.is_some() || wait.interrupt.is_some() {
-                self.ready(PollFlags::IN, wait)?;
-            }
             let held = self.read.len();
             self.read.resize(held + (bytes - held).clamp(READ_BYTES_MIN, READ_BYTES_MAX), 0);
             let received = self.read_some(held);
@@ -164,7 +168,13 @@ impl Channel {
             }
             match received {
                 Ok(0) => return Err(ChannelError::Closed),
+                // An end that sends a byte at a time is not listened to for longer than one that sends none.
+                Ok(_) if self.read.len() < bytes && wait.until.is_some_and(|until| Instant::now() >= until) => {
+                    return Err(ChannelError::Deadline);
+                }
                 Ok(_) | Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) if began.elapsed() < self.awake => rustix::thread::sched_yield(),
+                Err(Errno::AGAIN) => self.ready(PollFlags::IN, wait)?,
                 Err(error) => return Err(error.into()),
             }
         }
@@ -181,7 +191,12 @@ impl Channel {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let free = self.read.get_mut(held..).unwrap_or_default();
-        let received = recvmsg(&self.socket, &mut [IoSliceMut::new(free)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+        let received = recvmsg(
+            &self.socket,
+            &mut [IoSliceMut::new(free)],
+            &mut ancillary,
+            RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT,
+        )?;
         for message in ancillary.drain() {
             if let RecvAncillaryMessage::ScmRights(descriptors) = message {
                 self.descriptors.extend(descriptors);
@@ -223,10 +238,8 @@ fn header(bytes: &[u8], bytes_max: u64) -> Option<(usize, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::AsFd as _;
-    use std::time::Duration;
-
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+    use std::os::fd::AsFd as _;
 
     use super::*;
 

@@ -36,7 +36,10 @@ pub(crate) fn globs(patterns: &[String]) -> Result<Option<GlobSet>, globset::Err
 pub fn replies(pieces: &[&[u8]]) -> io::Result<(Heard, usize)> {
     let mut said = Vec::new();
     let (mut heard, held) = hear(pieces, REPORT_BYTES_MAX, |received: Received<Reply>| match received.message {
-        Reply::Ended(ended) => said.extend(ended.result.err().map(|failure| failure.to_string())),
+        Reply::Ended(ended) => said.push(match ended.result {
+            Ok(form) => form.read(received.payload).map(|output| output.to_string()).unwrap_or_default(),
+            Err(failure) => failure.to_string(),
+        }),
         Reply::Enclosed(wall) => said.extend(wall.missing().into_iter().map(str::to_owned)),
         _ => {}
     })?;
@@ -53,7 +56,7 @@ pub fn replies(pieces: &[&[u8]]) -> io::Result<(Heard, usize)> {
 /// When there is no socket.
 pub fn requests(pieces: &[&[u8]], artefact: &[u8]) -> io::Result<(Heard, usize)> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let (mut stage, mut said) = (Some(Stage::New), Vec::new());
+    let (mut stage, mut said) = (Some(Stage::new().map_err(io::Error::other)?), Vec::new());
     let (mut heard, held) = hear(pieces, REQUEST_BYTES_MAX, |mut received: Received<Request>| {
         let Some(before) = stage.take() else { return };
         match (&received.message, before) {

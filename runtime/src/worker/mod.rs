@@ -14,8 +14,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use claw_policy::Limits;
 use claw_policy::catalogue::Component;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use serde_json::Value;
 
 use channel::{Channel, ChannelError, Received, Wait};
 use protocol::{Reply, Request};
@@ -43,6 +45,8 @@ const REPORT_BYTES_MAX: u64 = 64 << 20;
 pub(crate) struct Worker {
     child: Child,
     channel: Channel,
+    /// How many requests it has not said yet that it is ready after. It is told the next meanwhile.
+    unready: usize,
 }
 
 /// A worker that is started before there is anything to run, so that it is up by then: starting a process takes as long as
@@ -61,6 +65,16 @@ impl Spare {
     pub fn start(program: &Path) -> io::Result<Self> {
         Worker::start(program, REPORT_BYTES_MAX).map(Self)
     }
+}
+
+/// Who attends to a call while it goes on.
+pub(crate) trait Attendant {
+    /// The worker has the call and is at work, and nothing that its guest asks for has been done yet.
+    fn called(&mut self);
+    /// Does what the guest asks for, within the time that is left.
+    fn answer(&mut self, ask: Ask, left: Duration) -> Told;
+    /// The worker was told this, and is at work again.
+    fn told(&mut self, told: Told);
 }
 
 /// A worker that did not answer.
@@ -96,7 +110,7 @@ impl Worker {
         // A group of its own: Ctrl-C at a terminal goes to the parent, which kills the worker and seals the record.
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command.spawn()?;
-        Ok(Self { child, channel: Channel::new(ours, reply_bytes_max) })
+        Ok(Self { child, channel: Channel::new(ours, reply_bytes_max), unready: 0 })
     }
 
     /// Reads and compiles a component in a worker of its own.
@@ -119,48 +133,65 @@ impl Worker {
         said_max: u64,
     ) -> Result<(), WorkerFault> {
         self.channel.bytes_max = said_max.saturating_add(REPORT_BYTES_MAX);
-        self.ready(&Request::Open { allocation }, &[], folders)
+        self.begin(&Request::Open { allocation }, &[], folders)
     }
 
     /// Hands over a compiled component whose bytes are authenticated.
     pub(crate) fn load(&mut self, digest: &str, artefact: &[u8]) -> Result<(), WorkerFault> {
-        self.ready(&Request::Load { digest: digest.to_owned() }, artefact, &[])
+        self.begin(&Request::Load { digest: digest.to_owned() }, artefact, &[])
     }
 
     /// Makes a capability ready to be called.
     pub(crate) fn prepare(&mut self, preparation: Preparation) -> Result<(), WorkerFault> {
-        self.ready(&Request::Prepare(preparation), &[], &[])
+        self.begin(&Request::Prepare(preparation), &[], &[])
     }
 
-    /// Has it give up all that calling what is ready does not need. From here on, nothing else can be loaded.
+    /// Waits until all that it was told is ready, and has it give up all that calling that does not need. From here on,
+    /// nothing else can be loaded.
     pub(crate) fn enclose(&mut self) -> Result<Wall, WorkerFault> {
-        match self.ask(&Request::Enclose, &[], &[], within(LOAD_TIME_MAX))? {
+        self.say(&Request::Enclose, &[], &[], within(LOAD_TIME_MAX))?;
+        for _ in 0..std::mem::take(&mut self.unready) {
+            match self.hear(within(LOAD_TIME_MAX))? {
+                (Reply::Ready, _) => {}
+                (other, _) => return Err(unexpected(other)),
+            }
+        }
+        match self.hear(within(LOAD_TIME_MAX))? {
             (Reply::Enclosed(wall), _) => Ok(wall),
             (other, _) => Err(unexpected(other)),
         }
     }
 
-    /// Calls a capability, and kills the worker when the time is up, or when it asks for more than `asks_max` things.
-    /// `outside` does what its guest asks for, within the time that is left.
+    /// Calls a capability, and kills the worker when the time is up, or when it asks for more than its guest can.
     pub(crate) fn call(
         &mut self,
         call: Call,
-        time: Duration,
-        asks_max: u64,
+        limits: &Limits,
         interrupt: Option<BorrowedFd<'_>>,
-        outside: &mut dyn FnMut(Ask, Duration) -> Told,
-    ) -> Result<Ended, WorkerFault> {
-        let until = Instant::now() + time;
+        attendant: &mut dyn Attendant,
+    ) -> Result<Ended<Value>, WorkerFault> {
+        let until = Instant::now() + limits.step_time();
         let wait = Wait { until: Some(until), interrupt };
         if self.channel.has_unread() {
             self.kill();
             return Err(WorkerFault::Broken("it spoke before it was asked".to_owned()));
         }
-        let mut answer = self.ask(&Request::Call(call), &[], &[], wait)?;
-        let mut asks_left = asks_max;
+        self.say(&Request::Call(call), &[], &[], wait)?;
+        attendant.called();
+        let mut answer = self.hear(wait)?;
+        // A call of a guest's asks for a few things at most.
+        let mut asks_left = limits.host_calls.saturating_mul(4);
         loop {
             answer = match answer {
-                (Reply::Ended(ended), _) => return Ok(*ended),
+                (Reply::Ended(ended), output) => {
+                    let Ended { result, fuel, report } = *ended;
+                    let no_output = || WorkerFault::Broken("what it gave is no output".to_owned());
+                    let result = match result {
+                        Ok(form) => Ok(form.read(output).ok_or_else(no_output)?),
+                        Err(failure) => Err(failure),
+                    };
+                    return Ok(Ended { result, fuel, report });
+                }
                 (Reply::Asks(_), _) if Instant::now() >= until => {
                     self.kill();
                     return Err(WorkerFault::Deadline);
@@ -174,20 +205,27 @@ impl Worker {
                     if let Some(beside) = ask.beside() {
                         *beside = bytes;
                     }
-                    let mut told = outside(ask, until.saturating_duration_since(Instant::now()));
+                    let mut told = attendant.answer(ask, until.saturating_duration_since(Instant::now()));
                     let bytes = told.beside().map(std::mem::take).unwrap_or_default();
-                    self.ask(&Request::Tells(told), &bytes, &[], wait)?
+                    let tells = Request::Tells(told);
+                    self.say(&tells, &bytes, &[], wait)?;
+                    if let Request::Tells(mut told) = tells {
+                        if let Some(beside) = told.beside() {
+                            *beside = bytes;
+                        }
+                        attendant.told(told);
+                    }
+                    self.hear(wait)?
                 }
                 (other, _) => return Err(unexpected(other)),
             };
         }
     }
 
-    fn ready(&mut self, request: &Request, payload: &[u8], folders: &[BorrowedFd<'_>]) -> Result<(), WorkerFault> {
-        match self.ask(request, payload, folders, within(LOAD_TIME_MAX))? {
-            (Reply::Ready, _) => Ok(()),
-            (other, _) => Err(unexpected(other)),
-        }
+    /// Tells it something that it is ready after. What comes of it is heard once it is enclosed.
+    fn begin(&mut self, request: &Request, payload: &[u8], folders: &[BorrowedFd<'_>]) -> Result<(), WorkerFault> {
+        self.unready += 1;
+        self.say(request, payload, folders, within(LOAD_TIME_MAX))
     }
 
     fn ask(
@@ -197,22 +235,42 @@ impl Worker {
         descriptors: &[BorrowedFd<'_>],
         wait: Wait<'_>,
     ) -> Result<(Reply, Vec<u8>), WorkerFault> {
-        let answer =
-            self.channel.send(request, payload, descriptors, wait).and_then(|()| self.channel.receive::<Reply>(wait));
-        match answer {
-            // A worker sends no descriptors; what it sent all the same is closed here.
-            Ok(Received { message, payload, descriptors: _ }) => Ok((message, payload)),
-            Err(error) => {
-                let died = matches!(error, ChannelError::Closed).then(|| self.exit_status());
-                self.kill();
-                Err(match error {
-                    ChannelError::Deadline => WorkerFault::Deadline,
-                    ChannelError::Interrupted => WorkerFault::Interrupted,
-                    ChannelError::Closed => WorkerFault::Died(died.unwrap_or_default()),
-                    ChannelError::Malformed | ChannelError::Io(_) => WorkerFault::Broken(error.to_string()),
-                })
-            }
+        self.say(request, payload, descriptors, wait)?;
+        self.hear(wait)
+    }
+
+    fn say(
+        &mut self,
+        request: &Request,
+        payload: &[u8],
+        descriptors: &[BorrowedFd<'_>],
+        wait: Wait<'_>,
+    ) -> Result<(), WorkerFault> {
+        self.channel.send(request, payload, descriptors, wait).map_err(|error| self.fault(error))
+    }
+
+    fn hear(&mut self, wait: Wait<'_>) -> Result<(Reply, Vec<u8>), WorkerFault> {
+        // A worker sends no descriptors; what it sent all the same is closed here.
+        let Received { message, payload, .. } = self.channel.receive(wait).map_err(|error| self.fault(error))?;
+        Ok((message, payload))
+    }
+
+    /// What it means that no message went or came, after which it is killed.
+    fn fault(&mut self, error: ChannelError) -> WorkerFault {
+        let died = matches!(error, ChannelError::Closed).then(|| self.exit_status());
+        self.kill();
+        match error {
+            ChannelError::Deadline => WorkerFault::Deadline,
+            ChannelError::Interrupted => WorkerFault::Interrupted,
+            ChannelError::Closed => WorkerFault::Died(died.unwrap_or_default()),
+            ChannelError::Malformed | ChannelError::Io(_) => WorkerFault::Broken(error.to_string()),
         }
+    }
+
+    /// Has it end, and does not wait for that.
+    pub(crate) fn dismiss(&mut self) {
+        // It may have ended by itself, and then there is nothing to kill.
+        let _already_gone = self.child.kill();
     }
 
     /// How its process ended; it has closed its socket, so this is about to be known.
@@ -228,8 +286,7 @@ impl Worker {
     }
 
     fn kill(&mut self) {
-        // It may have ended by itself, and then there is nothing to kill.
-        let _already_gone = self.child.kill();
+        self.dismiss();
         let _reaped = self.child.wait();
     }
 }

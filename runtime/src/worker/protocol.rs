@@ -82,14 +82,41 @@ pub(super) enum Reply {
     Refused(String),
     /// The call goes on, and its guest asks for something outside, whose bytes come along.
     Asks(Ask),
-    /// The call has ended.
-    Ended(Box<Ended>),
+    /// The call has ended; its output comes along.
+    Ended(Box<Ended<Form>>),
+}
+
+/// How an output comes along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Form {
+    /// A text, as it is.
+    Text,
+    /// Another value, as JSON.
+    Json,
+}
+
+impl Form {
+    /// The form of an output, and its bytes.
+    pub(super) fn write(output: Value) -> serde_json::Result<(Self, Vec<u8>)> {
+        match output {
+            Value::String(text) => Ok((Self::Text, text.into_bytes())),
+            other => Ok((Self::Json, serde_json::to_vec(&other)?)),
+        }
+    }
+
+    /// The output that came along; nothing, where it is not of this form.
+    pub(super) fn read(self, bytes: Vec<u8>) -> Option<Value> {
+        match self {
+            Self::Text => String::from_utf8(bytes).map(Value::String).ok(),
+            Self::Json => serde_json::from_slice(&bytes).ok(),
+        }
+    }
 }
 
 /// How a call ended, in the worker's word.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Ended {
-    pub(crate) result: Result<Value, CallFailure>,
+pub(crate) struct Ended<O> {
+    pub(crate) result: Result<O, CallFailure>,
     pub(crate) fuel: u64,
     pub(crate) report: Report,
 }
@@ -124,6 +151,25 @@ impl fmt::Display for CallFailure {
             Self::Stopped(stop) => write!(f, "{stop}"),
             Self::Value(text) => f.write_str(text),
             Self::TooLong { most } => write!(f, "the output is over {most} bytes of JSON"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_output_comes_along_as_what_it_is() {
+        for output in [json!("a \"text\"\n"), json!(""), json!(null), json!({ "a": [1, 1.5, "b"] })] {
+            let (form, bytes) = Form::write(output.clone()).unwrap();
+            assert_eq!(form.read(bytes), Some(output));
+        }
+        assert_eq!(Form::Text.read(vec![0xff]), None);
+        for bytes in ["", "{", "1 2", "\"a"] {
+            assert_eq!(Form::Json.read(bytes.into()), None, "{bytes}");
         }
     }
 }

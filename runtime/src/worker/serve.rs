@@ -15,7 +15,7 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, 
 
 use super::channel::{Channel, ChannelError, Received, Wait};
 use super::effort::Effort;
-use super::protocol::{Call, CallFailure, Ended, FolderUse, Preparation, Reply, Request};
+use super::protocol::{Call, CallFailure, Ended, FolderUse, Form, Preparation, Reply, Request};
 use super::wall::{self, Wall};
 use crate::engine::{self, Allocation};
 use crate::host::{self, Folder, Host, Outside, Settings, Stop};
@@ -37,7 +37,7 @@ pub fn serve(socket: OwnedFd) -> Result<(), Box<dyn std::error::Error>> {
     wall::limit(Resource::Core, 0)?;
     let channel = Arc::new(Mutex::new(Channel::new(socket, REQUEST_BYTES_MAX)));
     let runtime = runtime::Builder::new_current_thread().build()?;
-    let mut stage = Stage::New;
+    let mut stage = Stage::new()?;
     loop {
         let received = match held(&channel).receive(FOREVER) {
             Ok(received) => received,
@@ -79,8 +79,8 @@ type Answer = (Stage, Reply, Vec<u8>);
 
 /// How far a worker is. Each request has its turn.
 pub(super) enum Stage {
-    /// It holds nothing.
-    New,
+    /// It holds nothing of anybody's.
+    New(Worker),
     /// It takes components, and runs nothing.
     Loading(Worker),
     /// It runs guests behind the wall, and takes nothing.
@@ -88,6 +88,11 @@ pub(super) enum Stage {
 }
 
 impl Stage {
+    /// The first, with all that takes time and depends on nothing: the parent is about its own start meanwhile.
+    pub(super) fn new() -> wasmtime::Result<Self> {
+        Worker::new(Allocation::OnDemand).map(Self::New)
+    }
+
     /// Does what is asked, where it is its turn: the stage after it, and the reply with what comes along. `parent` is who
     /// does what guests ask for; without one, each is denied.
     pub(super) fn answer(
@@ -99,12 +104,17 @@ impl Stage {
         let Received { message, payload, descriptors } = asked;
         let nothing = Vec::new();
         Ok(match (message, self) {
-            (Request::Compile { digest }, Self::New) => {
-                let (reply, artefact) = compile(&payload, digest)?;
-                (Self::New, reply, artefact)
+            (Request::Compile { digest }, Self::New(worker)) => {
+                let (reply, artefact) = compile(&worker.engine, &payload, digest)?;
+                (Self::New(worker), reply, artefact)
             }
-            (Request::Open { allocation }, Self::New) => {
-                (Self::Loading(Worker::new(allocation, descriptors)?), Reply::Ready, nothing)
+            (Request::Open { allocation }, Self::New(worker)) => {
+                let worker = match allocation {
+                    Allocation::OnDemand => worker,
+                    Allocation::Pooled => Worker::new(allocation)?,
+                };
+                let folders = descriptors.into_iter().map(File::from).collect();
+                (Self::Loading(Worker { folders, ..worker }), Reply::Ready, nothing)
             }
             (Request::Load { digest }, Self::Loading(mut worker)) => {
                 let reply = worker.load(digest, &payload);
@@ -120,8 +130,8 @@ impl Stage {
                 (Self::Enclosed(worker), Reply::Enclosed(wall), nothing)
             }
             (Request::Call(call), Self::Enclosed(worker)) => {
-                let reply = runtime.block_on(worker.call(call, parent))?;
-                (Self::Enclosed(worker), reply, nothing)
+                let (reply, output) = runtime.block_on(worker.call(call, parent))?;
+                (Self::Enclosed(worker), reply, output)
             }
             (_, stage) => (stage, Reply::Refused("the request is out of turn".to_owned()), nothing),
         })
@@ -129,7 +139,7 @@ impl Stage {
 }
 
 /// Reads and compiles a component. A worker that compiles does nothing else: its limits are what that may take.
-fn compile(bytes: &[u8], digest: String) -> Result<(Reply, Vec<u8>), Box<dyn std::error::Error>> {
+fn compile(engine: &Engine, bytes: &[u8], digest: String) -> Result<(Reply, Vec<u8>), Box<dyn std::error::Error>> {
     let effort = Effort::of(bytes.len());
     // Of what it writes to, and not of addresses: threads reserve many of those, and use few.
     wall::limit(Resource::Data, effort.memory_bytes)?;
@@ -141,7 +151,6 @@ fn compile(bytes: &[u8], digest: String) -> Result<(Reply, Vec<u8>), Box<dyn std
         Ok(component) => component,
         Err(why) => return Ok((Reply::Refused(why), Vec::new())),
     };
-    let engine = engine::engine(Allocation::OnDemand)?;
     match engine.precompile_component(bytes) {
         Ok(artefact) => Ok((Reply::Compiled(Box::new(component)), artefact)),
         Err(error) => {
@@ -168,12 +177,12 @@ struct Prepared {
 }
 
 impl Worker {
-    fn new(allocation: Allocation, folders: Vec<OwnedFd>) -> wasmtime::Result<Self> {
+    /// Without folders.
+    fn new(allocation: Allocation) -> wasmtime::Result<Self> {
         let engine = engine::engine(allocation)?;
         let mut linker = Linker::new(&engine);
         host::link(&mut linker)?;
-        let folders = folders.into_iter().map(File::from).collect();
-        Ok(Self { engine, linker, folders, components: HashMap::new(), prepared: HashMap::new() })
+        Ok(Self { engine, linker, folders: Vec::new(), components: HashMap::new(), prepared: HashMap::new() })
     }
 
     fn load(&mut self, digest: String, artefact: &[u8]) -> Reply {
@@ -224,10 +233,10 @@ impl Worker {
     }
 
     /// One call, in a store that is made for it and thrown away after it.
-    async fn call(&self, call: Call, parent: Option<&Shared>) -> Result<Reply, Box<dyn std::error::Error>> {
+    async fn call(&self, call: Call, parent: Option<&Shared>) -> Result<(Reply, Vec<u8>), Box<dyn std::error::Error>> {
         let Call { capability, arguments, written_left, files_left, clock_ms, seed, tape } = call;
         let Some(prepared) = self.prepared.get(&capability) else {
-            return Ok(Reply::Refused("the capability has not been prepared".to_owned()));
+            return Ok((Reply::Refused("the capability has not been prepared".to_owned()), Vec::new()));
         };
         let folders =
             prepared.folders.iter().map(|(folder, globs)| self.folder(folder, globs)).collect::<Result<_, _>>()?;
@@ -251,11 +260,15 @@ impl Worker {
         };
         let fuel = fuel.saturating_sub(store.get_fuel().unwrap_or(0));
         let report = store.into_data().report();
-        let result = result.and_then(|output| match claw_policy::json::fits(&output, output_bytes) {
-            true => Ok(output),
-            false => Err(CallFailure::TooLong { most: output_bytes }),
-        });
-        Ok(Reply::Ended(Box::new(Ended { result, fuel, report })))
+        let (result, output) = match result {
+            Ok(output) if claw_policy::json::fits(&output, output_bytes) => {
+                let (form, output) = Form::write(output)?;
+                (Ok(form), output)
+            }
+            Ok(_) => (Err(CallFailure::TooLong { most: output_bytes }), Vec::new()),
+            Err(failure) => (Err(failure), Vec::new()),
+        };
+        Ok((Reply::Ended(Box::new(Ended { result, fuel, report })), output))
     }
 
     fn folder(&self, folder: &FolderUse, globs: &Option<GlobSet>) -> io::Result<Folder> {
@@ -294,12 +307,10 @@ impl Prepared {
             return if is_done { Ok(Ok(serde_json::Value::Null)) } else { Err(error) };
         }
         let no_json = |fault: value::ValueFault| CallFailure::Value(fault.to_string());
-        Ok(match (results.first(), ty.results().next()) {
+        Ok(match (results.pop(), ty.results().next()) {
             (Some(Val::Result(result)), Some(wasmtime::component::Type::Result(ty))) => match result {
-                Ok(output) => value::payload(output.as_deref(), ty.ok().as_ref()).map_err(no_json),
-                Err(error) => {
-                    Err(value::payload(error.as_deref(), ty.err().as_ref()).map_or_else(no_json, CallFailure::Returned))
-                }
+                Ok(output) => value::payload(output, ty.ok().as_ref()).map_err(no_json),
+                Err(error) => Err(value::payload(error, ty.err().as_ref()).map_or_else(no_json, CallFailure::Returned)),
             },
             (Some(output), Some(ty)) => value::to_json(output, &ty).map_err(no_json),
             _ => Ok(serde_json::Value::Null),
