@@ -156,7 +156,8 @@ impl Channel {
     }
 
     fn fill(&mut self, bytes: usize, wait: Wait<'_>) -> Result<(), ChannelError> {
-        let began = Instant::now();
+        let awake = Instant::now() + self.awake;
+        let awake = wait.until.map_or(awake, |until| awake.min(until));
         while self.read.len() < bytes {
             let held = self.read.len();
             self.read.resize(held + (bytes - held).clamp(READ_BYTES_MIN, READ_BYTES_MAX), 0);
@@ -168,12 +169,8 @@ impl Channel {
             }
             match received {
                 Ok(0) => return Err(ChannelError::Closed),
-                // An end that sends a byte at a time is not listened to for longer than one that sends none.
-                Ok(_) if self.read.len() < bytes && wait.until.is_some_and(|until| Instant::now() >= until) => {
-                    return Err(ChannelError::Deadline);
-                }
                 Ok(_) | Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) if began.elapsed() < self.awake => rustix::thread::sched_yield(),
+                Err(Errno::AGAIN) if Instant::now() < awake => rustix::thread::sched_yield(),
                 Err(Errno::AGAIN) => self.ready(PollFlags::IN, wait)?,
                 Err(error) => return Err(error.into()),
             }
@@ -211,6 +208,11 @@ impl Channel {
         watched.extend(wait.interrupt.as_ref().map(|interrupt| PollFd::new(interrupt, PollFlags::IN)));
         loop {
             let left = wait.until.map(|until| until.saturating_duration_since(Instant::now()));
+            // Whatever has come meanwhile: an end that sends a byte at a time is not listened to for longer than one that
+            // sends none.
+            if left == Some(Duration::ZERO) {
+                return Err(ChannelError::Deadline);
+            }
             let left =
                 left.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) });
             match poll(&mut watched, left.as_ref()) {
@@ -255,6 +257,20 @@ mod tests {
         assert!(ours.has_unread());
         assert_eq!(ours.receive::<String>(soon).unwrap().message, "not asked");
         assert!(!ours.has_unread());
+    }
+
+    #[test]
+    fn an_end_that_sends_a_byte_at_a_time_is_not_listened_to_for_longer() {
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        let (mut ours, until) = (Channel::new(ours, 1 << 30), Instant::now() + Duration::from_millis(50));
+        let header = [&(1_u64 << 29).to_be_bytes()[..], &0_u64.to_be_bytes()].concat();
+        rustix::io::write(&theirs, &header).unwrap();
+        let sending =
+            std::thread::spawn(move || while rustix::net::send(&theirs, b" ", SendFlags::NOSIGNAL).is_ok() {});
+        let received = ours.receive::<()>(Wait { until: Some(until), interrupt: None });
+        assert!(matches!(received, Err(ChannelError::Deadline)), "{received:?}");
+        drop(ours);
+        sending.join().unwrap();
     }
 
     #[test]
