@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -149,6 +150,31 @@ fn a_request_is_sent_once_its_step_is_on_record() {
     assert_eq!(code, Some(0), "{run:#}");
     let steps = steps.lock().expect("nobody panics while it is held").clone();
     assert_eq!(steps, [("\"a\"".to_owned(), true), ("\"a\"\"b\"".to_owned(), true)]);
+}
+
+/// An interrupt while a server is waited for, after which the guest would soon say that the server cannot be reached.
+#[test]
+fn an_interrupt_in_the_middle_of_a_request_is_one() {
+    let (asked, is_asked) = std::sync::mpsc::channel();
+    let server = Server::new(move |_| {
+        asked.send(()).expect("the test waits");
+        // Until the client has gone away.
+        std::thread::sleep(std::time::Duration::from_secs(3));
+        Vec::new()
+    });
+    let url = format!("http://{}/", server.address);
+    let place = place(&[format!("GET {url}")], "");
+    let step = json!({ "id": "page", "capability": "fetch", "arguments": { "url": url } });
+    place.write("plan.json", json!({ "claw": 1, "steps": [step] }).to_string());
+    let run = ["run", "--policy", "policy.toml", "--plan", "plan.json", "--json"];
+    let child = place.command(&run).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    is_asked.recv().expect("a request comes");
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)
+        .expect("it runs");
+    let output = child.wait_with_output().expect("it ends");
+    let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    assert_eq!((output.status.code(), &document["status"]), (Some(130), &json!("interrupted")), "{document:#}");
+    assert_eq!(exchanges(&document)[0]["outcome"], "interrupted");
 }
 
 /// What came back is on record as the parent saw it, in one file where the output is the page; a tape that is too short for it

@@ -19,6 +19,9 @@ use crate::stored::Stored;
 /// The most bytes of a value that stand in the log itself.
 const INLINE_BYTES_MAX: u64 = 64 << 10;
 
+/// The same of bytes, which are some server's: the log is bounded, and its room is for what was decided and done.
+const INLINE_RAW_BYTES_MAX: usize = 16 << 10;
+
 /// The most bytes of a blob.
 const BLOB_BYTES_MAX: u64 = 1 << 30;
 
@@ -119,7 +122,7 @@ impl Blobs {
 
     /// Stores bytes: in the log, in base64, where they are few, else as a blob that is on disk when this returns.
     pub(crate) fn store_bytes(&self, bytes: &[u8]) -> Result<Stored, RecordError> {
-        match bytes.len() as u64 > INLINE_BYTES_MAX / 4 * 3 {
+        match bytes.len() > INLINE_RAW_BYTES_MAX {
             true => self.write(bytes).map(Stored::Raw),
             false => Ok(Stored::Inline(Value::String(BASE64_STANDARD.encode(bytes)))),
         }

@@ -66,7 +66,7 @@ pub enum Event {
         /// Each step's label, where it was accepted.
         steps: Vec<StepLabel>,
     },
-    /// A step starts. Where it could have an effect, this is on disk before the step does anything.
+    /// A step starts. Where it could have an effect, this is on disk before it has one.
     Step {
         /// Its id.
         step: String,
@@ -328,7 +328,8 @@ pub struct Exchange {
     pub status: Option<u16>,
     /// Bytes of the response's body.
     pub received: u64,
-    /// What the component was given of the response; nothing where the step's limit `tape` was reached.
+    /// What the component was given of the response; nothing where there was none, where the component ended before, or where
+    /// the step's limit `tape` or the log's was reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<Response>,
     /// `ok`, or why there was no response: more than the component was told.

@@ -12,7 +12,7 @@ pub enum Stored {
     Inline(#[serde(deserialize_with = "as_it_was")] Value),
     /// `sha256:` and the digest of its canonical JSON, which is a file in `blobs/sha256`.
     Blob(String),
-    /// The same of a text, or of bytes, as they are.
+    /// `sha256:` and the digest of a text, or of bytes, which are such a file as they are.
     Raw(String),
 }
 

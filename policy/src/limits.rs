@@ -86,7 +86,7 @@ limits! {
     handles "handles" Count Step 1_000 10_000 "handles that a step holds at once"
     open_files "open-files" Count Step 64 640 "files and folders that a step holds open at once"
     host_calls "host-calls" Count Step 100_000 10_000_000 "calls of a step to the host"
-    tape "tape" Bytes Step 16_777_216 268_435_456 "host calls of a step, with what they were answered, that are kept for its replay"
+    tape "tape" Bytes Step 16_777_216 268_435_456 "host calls of a step with what they were answered, and as much of responses, kept for its replay"
     stdout "stdout" Bytes Step 65_536 1_048_576 "captured output of a step, stdout and stderr together"
     written "written" Bytes Session 67_108_864 17_179_869_184 "bytes written to files in a session"
     files "files" Count Session 1_000 1_000_000 "files and folders created in a session"

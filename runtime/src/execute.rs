@@ -176,7 +176,7 @@ impl Runtime {
             };
             watch(Progress::Started { index: ready.index, id: &ready.id, capability: &ready.capability });
             let clock_ms = journal.now_ms();
-            // INVARIANT (intent before effect): what could change anything outside is on disk before it starts.
+            // INVARIANT (intent before effect): here for what the worker writes, in `network.rs` for what is sent for it.
             let intended = intend(journal, &policy, capability, &ready, clock_ms);
             if let Some(violation) = log_is_full(&intended, &ready) {
                 violations.push(violation);

@@ -89,11 +89,11 @@ impl Journal {
         }
     }
 
-    /// The form of bytes in an event. A replay has none to store.
-    pub(crate) fn store_bytes(&self, bytes: &[u8]) -> Result<Option<Stored>, JournalError> {
+    /// The form of bytes in an event.
+    pub(crate) fn store_bytes(&self, bytes: &[u8]) -> Result<Stored, JournalError> {
         match self {
-            Self::Record(record) => Ok(Some(record.store_bytes(bytes)?)),
-            Self::Replay(_) => Ok(None),
+            Self::Record(record) => Ok(record.store_bytes(bytes)?),
+            Self::Replay(_) => Ok(Stored::Raw(claw_policy::digest(bytes))),
         }
     }
 

@@ -42,8 +42,8 @@ pub(crate) struct Traffic<'n> {
     connections: Connections,
     /// Bytes that it may still send. A worker counts them too, and is not believed.
     to_send: u64,
-    /// Bytes of responses that still go on record.
-    to_keep: u64,
+    /// Bytes of responses that still go on record; none once one was left out.
+    to_keep: Option<u64>,
     /// What is over.
     exchanges: Vec<Exchange>,
     /// Which of that the worker is about to be told the response of.
@@ -84,11 +84,10 @@ impl Attendant for Traffic<'_> {
     /// Keeps what the worker was told of a request.
     fn told(&mut self, told: Told) {
         if let (Told::Http(Ok(response)), Some(at)) = (told, self.answered.take()) {
-            match self.keep(&response) {
-                Ok(kept) => {
-                    self.exchanges.get_mut(at).into_iter().for_each(|exchange| exchange.response = kept.clone())
-                }
-                Err(error) => self.broken = Some(error),
+            match (self.keep(&response), self.exchanges.get_mut(at)) {
+                (Ok(kept), Some(exchange)) => exchange.response = kept,
+                (Ok(_), None) => {}
+                (Err(error), _) => self.broken = Some(error),
             }
         }
     }
@@ -115,7 +114,7 @@ impl<'n> Traffic<'n> {
             interrupt,
             connections: Connections::within(limits),
             to_send: limits.sent,
-            to_keep: limits.tape,
+            to_keep: Some(limits.tape),
             exchanges: Vec::new(),
             answered: None,
             noted: 0,
@@ -133,14 +132,15 @@ impl<'n> Traffic<'n> {
 
     /// Puts a response on record, where the limit `tape` has room for it. Once one is left out, all are.
     fn keep(&mut self, response: &Response) -> Result<Option<claw_audit::Response>, JournalError> {
-        let Some(left) = self.to_keep.checked_sub(response.bytes()) else {
-            self.to_keep = 0;
+        let besides = EXCHANGE_BYTES.saturating_add(response.headers.len().saturating_mul(HEADER_BYTES)) as u64;
+        let bytes = response.bytes().saturating_add(besides);
+        self.to_keep = self.to_keep.and_then(|left| left.checked_sub(bytes));
+        if self.to_keep.is_none() {
             return Ok(None);
-        };
-        self.to_keep = left;
+        }
         let head = serde_json::to_value(response).map_err(RecordError::Encoding)?;
         let (head, body) = (self.journal.store(&head)?, self.journal.store_bytes(&response.body)?);
-        Ok(body.map(|body| claw_audit::Response { head, body }))
+        Ok(Some(claw_audit::Response { head, body }))
     }
 
     fn note(&mut self, exchange: Exchange) {
@@ -185,6 +185,8 @@ impl<'n> Traffic<'n> {
 /// The most bytes of what is noted of a step, and about how many an exchange has besides its URL and outcome.
 const NOTED_BYTES_MAX: usize = 32 << 20;
 const EXCHANGE_BYTES: usize = 400;
+/// About how many bytes a header takes besides its name and value.
+const HEADER_BYTES: usize = 100;
 /// The most characters of a method that are kept.
 const METHOD_CHARS_MAX: usize = 100;
 /// The most characters of a failure's text that are kept: a server may have had a part in it.

@@ -89,16 +89,28 @@ pub(crate) enum Play {
     Stands { result: Result<Value, FailureReason>, calls: Vec<Taped>, usage: Usage },
 }
 
-/// The responses that a step was given, in their order: it is given them again.
+/// The responses that a step was given, in their order: it is given them again, each read when it is asked for.
 #[derive(Debug, Default)]
-pub(crate) struct Responses(VecDeque<Response>);
+pub(crate) struct Responses {
+    folder: PathBuf,
+    left: VecDeque<claw_audit::Response>,
+}
+
+impl Responses {
+    /// The next one. Nothing where there is none, or none that can be read.
+    fn next(&mut self) -> Option<Response> {
+        let claw_audit::Response { head, body } = self.left.pop_front()?;
+        let head = serde_json::from_value(stored_value(&self.folder, &head).ok()?).ok()?;
+        Some(Response { body: stored_bytes(&self.folder, &body).ok()?, ..head })
+    }
+}
 
 impl Attendant for Responses {
     fn called(&mut self) {}
 
     fn answer(&mut self, ask: Ask, _left: Duration) -> Told {
         match ask {
-            Ask::Recorded => Told::Http(self.0.pop_front().ok_or(Refused::Denied)),
+            Ask::Recorded => Told::Http(self.next().ok_or(Refused::Denied)),
             // A replay has no network, whatever its guest asks for.
             other => other.denied(),
         }
@@ -225,13 +237,12 @@ impl Playback {
         };
         let answers = self.answers(tape.as_ref()).map_err(|error| over(&error))?;
         let given = answers.iter().filter(|answered| answered.answer == Answer::Response).count();
-        let responses: Vec<_> = answered.into_iter().map_while(|response| response).collect();
-        let is_whole = calls.len() == answers.len() && usage.calls_left_out == 0 && given == responses.len();
+        let left: VecDeque<_> = answered.into_iter().map_while(|response| response).collect();
+        let is_whole = calls.len() == answers.len() && usage.calls_left_out == 0 && given == left.len();
         let calls =
             calls.into_iter().zip(answers).map(|(call, answered)| Taped { call: taped(call), answered }).collect();
         let Some(why) = stands(result.as_ref().err(), is_whole) else {
-            let responses = responses.iter().map(|response| self.response(response));
-            let responses = Responses(responses.collect::<Result<_, _>>().map_err(|why| over(&why))?);
+            let responses = Responses { folder: self.folder.clone(), left };
             self.again += 1;
             return Ok(Play::Again { tape: calls, responses, recorded: usage });
         };
@@ -246,12 +257,6 @@ impl Playback {
         let Some(tape) = tape else { return Ok(Vec::new()) };
         let tape = stored_value(&self.folder, tape)?;
         serde_json::from_value(tape).map_err(|error| format!("its tape cannot be read: {error}"))
-    }
-
-    fn response(&self, response: &claw_audit::Response) -> Result<Response, String> {
-        let head = stored_value(&self.folder, &response.head)?;
-        let head = serde_json::from_value(head).map_err(|error| format!("a response cannot be read: {error}"))?;
-        Ok(Response { body: stored_bytes(&self.folder, &response.body)?, ..head })
     }
 
     fn next(&self) -> Option<&Event> {
@@ -273,7 +278,7 @@ fn stands(failure: Option<&FailureReason>, is_whole: bool) -> Option<&'static st
         Some("limit.time") => Some("it was ended at its deadline, and time is not repeated"),
         Some("interrupted") => Some("it was interrupted"),
         Some("worker") => Some("its worker died, and did not tell what it was answered"),
-        _ if !is_whole => Some("not all that it was answered is on its tape: see the limit `tape`"),
+        _ if !is_whole => Some("not all that it was answered is on record: see the limit `tape`"),
         _ => None,
     }
 }

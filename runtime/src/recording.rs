@@ -38,7 +38,12 @@ pub(crate) fn conclude(
     exchanges: Result<Vec<Exchange>, JournalError>,
 ) -> Result<(), JournalError> {
     for exchange in exchanges? {
-        journal.append(&Event::Exchange(exchange))?;
+        let bare = exchange.response.as_ref().map(|_| Exchange { response: None, ..exchange.clone() });
+        match (journal.append(&Event::Exchange(exchange)), bare) {
+            // That it was sent is worth more than what came back.
+            (Err(JournalError::Record(RecordError::Full(_))), Some(bare)) => journal.append(&Event::Exchange(bare))?,
+            (appended, _) => appended?,
+        }
     }
     for Taped { call, .. } in &report.calls {
         journal.append(&Event::Call(claw_audit::Call {

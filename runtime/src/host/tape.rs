@@ -1,6 +1,7 @@
 //! What a step asked of the host and what it was answered: every call with authority passes here twice.
 //!
-//! In a run the answers go on the tape. In a replay they come from it, and what a call would touch is not touched.
+//! In a run the answers go on the tape. In a replay they come from it, and what a call would touch is not touched. What a
+//! server answered is not on it: the parent keeps that, and gives it again.
 
 use std::borrow::Cow;
 use std::sync::Arc;

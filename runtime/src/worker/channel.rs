@@ -20,7 +20,7 @@ const DESCRIPTORS_MAX: usize = 64;
 const HEADER_BYTES: usize = 16;
 /// What is read at least, and at most, at once: memory is taken as bytes come, not as the other end announces them.
 const READ_BYTES_MIN: usize = 4 << 10;
-const READ_BYTES_MAX: usize = 1 << 20;
+const READ_BYTES_MAX: usize = 256 << 10;
 
 /// How long an end looks again and again before it sleeps, where the other end can run on another core: most steps are over by
 /// then, and being woken up takes longer than many of them.
@@ -52,6 +52,24 @@ pub(super) struct Wait<'f> {
     pub(super) until: Option<Instant>,
     /// No longer than until this can be read.
     pub(super) interrupt: Option<BorrowedFd<'f>>,
+}
+
+impl Wait<'_> {
+    /// Nothing, while there is time.
+    ///
+    /// # Errors
+    /// The deadline has passed, or the user has interrupted.
+    pub(super) fn is_over(&self) -> Result<(), ChannelError> {
+        if self.until.is_some_and(|until| Instant::now() >= until) {
+            return Err(ChannelError::Deadline);
+        }
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let Some(interrupt) = &self.interrupt else { return Ok(()) };
+        match poll(&mut [PollFd::new(interrupt, PollFlags::IN)], Some(&now)) {
+            Ok(ready) if ready > 0 => Err(ChannelError::Interrupted),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Why no message came.
@@ -169,6 +187,8 @@ impl Channel {
             }
             match received {
                 Ok(0) => return Err(ChannelError::Closed),
+                // An end that goes on sending is not listened to for longer than one that sends nothing.
+                Ok(_) if self.read.len() < bytes => wait.is_over()?,
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) if Instant::now() < awake => rustix::thread::sched_yield(),
                 Err(Errno::AGAIN) => self.ready(PollFlags::IN, wait)?,
@@ -208,11 +228,6 @@ impl Channel {
         watched.extend(wait.interrupt.as_ref().map(|interrupt| PollFd::new(interrupt, PollFlags::IN)));
         loop {
             let left = wait.until.map(|until| until.saturating_duration_since(Instant::now()));
-            // Whatever has come meanwhile: an end that sends a byte at a time is not listened to for longer than one that
-            // sends none.
-            if left == Some(Duration::ZERO) {
-                return Err(ChannelError::Deadline);
-            }
             let left =
                 left.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) });
             match poll(&mut watched, left.as_ref()) {
@@ -265,8 +280,9 @@ mod tests {
         let (mut ours, until) = (Channel::new(ours, 1 << 30), Instant::now() + Duration::from_millis(50));
         let header = [&(1_u64 << 29).to_be_bytes()[..], &0_u64.to_be_bytes()].concat();
         rustix::io::write(&theirs, &header).unwrap();
-        let sending =
-            std::thread::spawn(move || while rustix::net::send(&theirs, b" ", SendFlags::NOSIGNAL).is_ok() {});
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        let goes_on = move || matches!(rustix::net::send(&theirs, b" ", flags), Ok(_) | Err(Errno::AGAIN));
+        let sending = std::thread::spawn(move || while goes_on() {});
         let received = ours.receive::<()>(Wait { until: Some(until), interrupt: None });
         assert!(matches!(received, Err(ChannelError::Deadline)), "{received:?}");
         drop(ours);

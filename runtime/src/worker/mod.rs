@@ -35,6 +35,8 @@ pub const WORKER_ARGUMENT: &str = "__worker";
 
 /// How long a worker may take to load and link what it is given.
 const LOAD_TIME_MAX: Duration = Duration::from_secs(30);
+/// How many replies that it is ready a worker may owe.
+const UNREADY_MAX: usize = 64;
 /// The most bytes of a compiled component.
 const ARTEFACT_BYTES_MAX: u64 = 1 << 30;
 /// What a reply has besides: fuel, the paths of its calls, what was printed.
@@ -149,14 +151,9 @@ impl Worker {
     /// Waits until all that it was told is ready, and has it give up all that calling that does not need. From here on,
     /// nothing else can be loaded.
     pub(crate) fn enclose(&mut self) -> Result<Wall, WorkerFault> {
-        self.say(&Request::Enclose, &[], &[], within(LOAD_TIME_MAX))?;
-        for _ in 0..std::mem::take(&mut self.unready) {
-            match self.hear(within(LOAD_TIME_MAX))? {
-                (Reply::Ready, _) => {}
-                (other, _) => return Err(unexpected(other)),
-            }
-        }
-        match self.hear(within(LOAD_TIME_MAX))? {
+        self.say(&Request::Enclose, &[], &[], within(LOAD_TIME_MAX)).map_err(loading)?;
+        self.hear_ready()?;
+        match self.hear(within(LOAD_TIME_MAX)).map_err(loading)? {
             (Reply::Enclosed(wall), _) => Ok(wall),
             (other, _) => Err(unexpected(other)),
         }
@@ -187,14 +184,11 @@ impl Worker {
                     let Ended { result, fuel, report } = *ended;
                     let no_output = || WorkerFault::Broken("what it gave is no output".to_owned());
                     let result = match result {
+                        Ok(_) if output.len() as u64 > limits.output_bytes => return Err(no_output()),
                         Ok(form) => Ok(form.read(output).ok_or_else(no_output)?),
                         Err(failure) => Err(failure),
                     };
                     return Ok(Ended { result, fuel, report });
-                }
-                (Reply::Asks(_), _) if Instant::now() >= until => {
-                    self.kill();
-                    return Err(WorkerFault::Deadline);
                 }
                 (Reply::Asks(_), _) if asks_left == 0 => {
                     self.kill();
@@ -206,6 +200,8 @@ impl Worker {
                         *beside = bytes;
                     }
                     let mut told = attendant.answer(ask, until.saturating_duration_since(Instant::now()));
+                    // A guest that asks again and again may leave no other time to see it.
+                    wait.is_over().map_err(|error| self.fault(error))?;
                     let bytes = told.beside().map(std::mem::take).unwrap_or_default();
                     let tells = Request::Tells(told);
                     self.say(&tells, &bytes, &[], wait)?;
@@ -224,8 +220,22 @@ impl Worker {
 
     /// Tells it something that it is ready after. What comes of it is heard once it is enclosed.
     fn begin(&mut self, request: &Request, payload: &[u8], folders: &[BorrowedFd<'_>]) -> Result<(), WorkerFault> {
+        // More replies than the socket holds would leave both ends waiting for the other to read.
+        if self.unready >= UNREADY_MAX {
+            self.hear_ready()?;
+        }
         self.unready += 1;
-        self.say(request, payload, folders, within(LOAD_TIME_MAX))
+        self.say(request, payload, folders, within(LOAD_TIME_MAX)).map_err(loading)
+    }
+
+    fn hear_ready(&mut self) -> Result<(), WorkerFault> {
+        for _ in 0..std::mem::take(&mut self.unready) {
+            match self.hear(within(LOAD_TIME_MAX)).map_err(loading)? {
+                (Reply::Ready, _) => {}
+                (other, _) => return Err(unexpected(other)),
+            }
+        }
+        Ok(())
     }
 
     fn ask(
@@ -299,6 +309,14 @@ impl Drop for Worker {
 
 fn within(time: Duration) -> Wait<'static> {
     Wait { until: Some(Instant::now() + time), interrupt: None }
+}
+
+/// A fault of a worker that no step has called yet: the time that is up is no step's.
+fn loading(fault: WorkerFault) -> WorkerFault {
+    match fault {
+        WorkerFault::Deadline => WorkerFault::Broken(format!("it did not load within {} s", LOAD_TIME_MAX.as_secs())),
+        other => other,
+    }
 }
 
 fn unexpected(reply: Reply) -> WorkerFault {

@@ -23,6 +23,8 @@ use crate::{artefact, signature, value};
 
 /// The most bytes of one message from the parent: a component or its artefact.
 pub(super) const REQUEST_BYTES_MAX: u64 = 1 << 30;
+/// The most characters of why something cannot be loaded: a component's names are in it.
+const REFUSED_CHARS_MAX: usize = 2_500;
 /// A worker waits for its parent, and ends with it.
 const FOREVER: Wait<'static> = Wait { until: None, interrupt: None };
 
@@ -193,7 +195,10 @@ impl Worker {
                 self.components.insert(digest, instance);
                 Reply::Ready
             }
-            Err(error) => Reply::Refused(format!("the component cannot be linked: {}", error.root_cause())),
+            Err(error) => {
+                let why = format!("the component cannot be linked: {}", error.root_cause());
+                Reply::Refused(why.chars().take(REFUSED_CHARS_MAX).collect())
+            }
         }
     }
 
