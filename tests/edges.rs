@@ -71,3 +71,18 @@ fn a_policy_can_require_the_second_wall() {
     let wall = findings.as_array().unwrap().iter().find(|finding| finding["name"] == "wall").expect("a finding");
     assert_eq!(wall["state"] == "good", missing.is_empty(), "{findings:#}");
 }
+
+/// More than the socket has room for in replies, while none of them is read.
+#[test]
+fn a_plan_can_call_as_many_capabilities_as_a_policy_has() {
+    let (place, count) = (Place::new(), 500);
+    let capability = |n| format!("[capability.c{n}]\ncomponent = \"builtin:render-text\"\n");
+    let limits = format!("[limits]\nplan-steps = {count}\n[plan]\nsteps = {count}\n");
+    let policy = format!("claw = 1\nname = \"many\"\n{limits}{}", (0..count).map(capability).collect::<String>());
+    place.write("policy.toml", policy);
+    let step = |n| serde_json::json!({ "id": format!("s{n}"), "capability": format!("c{n}"), "arguments": { "template": "x", "data": {} } });
+    let plan = serde_json::json!({ "claw": 1, "steps": (0..count).map(step).collect::<Vec<_>>() });
+    place.write("plan.json", plan.to_string());
+    let (code, run) = place.json(&RUN);
+    assert_eq!((code, run["answer"].as_str()), (Some(0), Some("x")), "{}", run["steps"][0]);
+}

@@ -108,6 +108,23 @@ fn a_record_that_is_full_halts_the_session() {
     assert_eq!(violations(&run)[0].0, "budget.log");
 }
 
+/// Also where the step failed, which the record has no room to say: what there is of it is in order.
+#[test]
+fn a_record_that_is_full_is_in_order_however_its_step_ended() {
+    let place = Place::with_probe("[capability.probe.limits]\nhost-calls = 300\n");
+    let policy = place.read("policy.toml").replace("[grant.in]", "[limits]\nlog = \"16KiB\"\n[grant.in]");
+    place.write("policy.toml", policy);
+    let (code, run) = place.act("write", 1 << 22, "/out/a.md");
+    assert_eq!(run["steps"][0]["failure"]["kind"], "limit.host-calls", "{run:#}");
+    assert_eq!((code, run["status"].as_str()), (Some(3), Some("halted")), "{run:#}");
+    assert_eq!(violations(&run)[0].0, "budget.log");
+    let id = run["run"].as_str().expect("an id");
+    let (code, verified) = place.json(&["audit", "verify", id]);
+    assert_eq!(code, Some(0), "{verified:#}");
+    let (code, again) = place.json(&["replay", id]);
+    assert_eq!((code, again["result"].as_str()), (Some(0), Some("cut-off")), "{again:#}");
+}
+
 #[test]
 fn a_tape_that_is_full_leaves_calls_out_and_fails_nobody() {
     for (tape, left_out) in [("tape = \"4KiB\"", true), ("tape = \"1MiB\"", false)] {

@@ -9,7 +9,7 @@ use crate::blobs::Blobs;
 use crate::checkpoint::{Checkpoint, run_origin};
 use crate::disk::{make_folders, put_synced};
 use crate::error::RecordError;
-use crate::event::{Event, Status, digests};
+use crate::event::{Event, Exchange, Status, digests};
 use crate::log::{CHECKPOINT, Log};
 use crate::machine::{Machine, MachineEvent};
 use crate::reading::LINE_BYTES_MAX;
@@ -92,7 +92,10 @@ impl Record {
     pub fn append(&mut self, event: &Event) -> Result<(), RecordError> {
         // What a guest or a planner can make many of is bounded; what was decided, and how it ended, always fits.
         let bounded = matches!(event, Event::Call(_) | Event::Exchange(_) | Event::Step { .. } | Event::Prompt(_));
-        let left = self.bytes_max.saturating_sub(self.log.bytes()).min(LINE_BYTES_MAX);
+        // What servers answer has half of the log: the rest is for what was done.
+        let is_answered = matches!(event, Event::Exchange(Exchange { response: Some(_), .. }));
+        let room = if is_answered { self.bytes_max / 2 } else { self.bytes_max };
+        let left = room.saturating_sub(self.log.bytes()).min(LINE_BYTES_MAX);
         let most = if bounded { left } else { u64::MAX };
         match self.log.append(event, most).map_err(RecordError::Encoding)? {
             true => {
@@ -213,6 +216,36 @@ mod tests {
         record.append(&plan(&"x".repeat(200))).unwrap();
         record.seal(Status::Halted, 0).unwrap();
         assert_eq!(fs::read_to_string(runs.path().join("a").join(LOG)).unwrap().lines().count(), 2);
+    }
+
+    #[test]
+    fn what_servers_answer_has_half_of_a_log() {
+        let runs = tempfile::tempdir().unwrap();
+        let mut record = record(runs.path(), 4_000).unwrap();
+        let exchange = |body: Option<&Stored>| {
+            let response = body.map(|body| crate::Response { head: Stored::Inline(Value::Null), body: body.clone() });
+            let (step, url, outcome) = ("a".to_owned(), "http://a.example/".to_owned(), "ok".to_owned());
+            let (method, body, grant) = ("GET".to_owned(), claw_policy::digest(b""), None);
+            Event::Exchange(Exchange {
+                step,
+                method,
+                url,
+                sent: 0,
+                body,
+                grant,
+                address: None,
+                status: Some(200),
+                received: 0,
+                response,
+                outcome,
+            })
+        };
+        let body = record.store_bytes(&[b'x'; 900]).unwrap();
+        record.append(&exchange(Some(&body))).unwrap();
+        assert!(matches!(record.append(&exchange(Some(&body))), Err(RecordError::Full(_))));
+        for _ in 0..5 {
+            record.append(&exchange(None)).unwrap();
+        }
     }
 
     #[test]

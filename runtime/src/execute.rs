@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use claw_audit::{Exchange, FailureReason, Status, Usage};
+use claw_audit::{FailureReason, Status, Usage};
 use claw_policy::{
     Access, Capability, Execution, Limits, Name, OutputFault, Policy, Question, ReadyStep, Refusal, Session,
     ValidatedPlan, Violation,
@@ -20,7 +20,7 @@ use crate::engine::Allocation;
 use crate::folders::Folders;
 use crate::host::Report;
 use crate::journal::{Journal, JournalError};
-use crate::network::{Network, Traffic};
+use crate::network::{Network, Sent, Traffic};
 use crate::person::{Consent, Person, Stage};
 use crate::playback::Play;
 use crate::recording::{conclude, halt, intend, log_is_full};
@@ -186,9 +186,9 @@ impl Runtime {
             }
             intended?;
             let play = journal.play()?;
-            let (ending, usage, report, exchanges) = self.step(&calls, &mut execution, &ready, clock_ms, play, journal);
+            let (ending, usage, report, sent) = self.step(&calls, &mut execution, &ready, clock_ms, play, journal);
             let (outcome, ended) = settle(&ready, ending, usage, &report);
-            let recorded = conclude(journal, &ready, &outcome, &report, exchanges);
+            let recorded = conclude(journal, &ready, &outcome, &report, sent);
             let full = log_is_full(&recorded, &ready);
             if full.is_none() {
                 // However the step ended: what cannot be recorded ends the run, and no more is written after it.
@@ -197,11 +197,13 @@ impl Runtime {
             watch(Progress::Ended(&outcome));
             steps.push(outcome);
             match (ended, full) {
-                (Some((ended, found)), _) => {
+                (Some((ended, found)), None) => {
                     (status, violations) = (ended, found);
                 }
-                (None, Some(violation)) => {
-                    (status, violations) = (Status::Halted, vec![violation]);
+                // However it ended: the record has no room to say.
+                (ended, Some(full)) => {
+                    let found = ended.map(|(_, found)| found).unwrap_or_default();
+                    (status, violations) = (Status::Halted, [full].into_iter().chain(found).collect());
                 }
                 (None, None) => continue,
             }
@@ -224,12 +226,12 @@ impl Runtime {
         clock_ms: u64,
         play: Play,
         journal: &mut Journal,
-    ) -> (Ending, Usage, Report, Result<Vec<Exchange>, JournalError>) {
+    ) -> (Ending, Usage, Report, Sent) {
         let policy = calls.policy;
         let Some(capability) = policy.capabilities.get(&ready.capability) else {
             execution.failed(ready, 0, 0);
             let reason = reason("worker", "the policy has no such capability");
-            return (Ending::Failed(reason), Usage::default(), Report::default(), Ok(Vec::new()));
+            return (Ending::Failed(reason), Usage::default(), Report::default(), Sent::default());
         };
         let has_effects = capability.has_effects(&policy.grants);
         let (written_left, files_left) = execution.budgets_left();
@@ -241,7 +243,7 @@ impl Runtime {
             Play::Stands { result, calls, usage } => {
                 let report = Report { calls, calls_left_out: usage.calls_left_out, ..Report::default() };
                 let ending = stand(execution, ready, result, usage, spent);
-                return (ending, usage, report, Ok(Vec::new()));
+                return (ending, usage, report, Sent::default());
             }
         };
         let call = Call {
@@ -256,16 +258,17 @@ impl Runtime {
         let began = Instant::now();
         let is_ready = self.ready_worker(calls);
         let interrupt = self.interrupt.as_ref().map(|interrupt| interrupt.as_fd());
-        let (answer, exchanges) = match (is_ready, &mut self.worker, responses) {
-            (Err(fault), ..) => (Err(fault), Ok(Vec::new())),
-            (Ok(()), None, _) => (Err(WorkerFault::Broken("there is none".to_owned())), Ok(Vec::new())),
+        let (answer, sent) = match (is_ready, &mut self.worker, responses) {
+            (Err(fault), ..) => (Err(fault), Sent::default()),
+            (Ok(()), None, _) => (Err(WorkerFault::Broken("there is none".to_owned())), Sent::default()),
             (Ok(()), Some(started), Some(mut responses)) => {
-                (started.worker.call(call, &capability.limits, interrupt, &mut responses), Ok(Vec::new()))
+                (started.worker.call(call, &capability.limits, interrupt, &mut responses), Sent::default())
             }
             (Ok(()), Some(started), None) => {
                 let Capability { grants, limits, .. } = capability;
-                let network = self.network.as_ref().filter(|_| capability.sends(&policy.grants));
+                let network = self.network.as_ref();
                 let mut traffic = Traffic::new(network, journal, &ready.id, grants, limits, interrupt);
+                traffic.syncs = capability.sends(&policy.grants);
                 (started.worker.call(call, limits, interrupt, &mut traffic), traffic.end())
             }
         };
@@ -280,13 +283,13 @@ impl Runtime {
                         failed(capability, ready, &failure, &report)
                     }
                 };
-                (ending, usage, report, exchanges)
+                (ending, usage, report, sent)
             }
             Err(fault) => {
                 self.worker = None;
                 execution.failed(ready, spent.0, spent.1);
                 let usage = Usage { micros, ..Usage::default() };
-                (fault_ending(fault, capability, has_effects), usage, Report::default(), exchanges)
+                (fault_ending(fault, capability, has_effects), usage, Report::default(), sent)
             }
         }
     }

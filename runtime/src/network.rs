@@ -29,10 +29,21 @@ pub struct Network {
     runtime: Runtime,
 }
 
+/// What a step did on it.
+#[derive(Debug, Default)]
+pub(crate) struct Sent {
+    /// What is over: all of it, now that the step has ended.
+    pub(crate) exchanges: Vec<Exchange>,
+    /// Why not all of it can be recorded.
+    pub(crate) broken: Option<JournalError>,
+}
+
 /// What one step does on it, and how that goes on record.
 pub(crate) struct Traffic<'n> {
     network: Option<&'n Network>,
     journal: &'n mut Journal,
+    /// Whether what the step sends has to wait until its start is on disk.
+    pub(crate) syncs: bool,
     /// Why nothing more can be recorded, so that nothing more is done.
     broken: Option<JournalError>,
     step: &'n Name,
@@ -66,7 +77,7 @@ impl Attendant for Traffic<'_> {
     /// INVARIANT (intent before effect): that the step has started is on disk before anything is sent for it. The worker is at
     /// work meanwhile.
     fn called(&mut self) {
-        if self.network.is_some() {
+        if self.syncs {
             self.broken = self.journal.sync().err();
         }
     }
@@ -107,6 +118,7 @@ impl<'n> Traffic<'n> {
         Self {
             network,
             journal,
+            syncs: true,
             broken: None,
             step,
             grants,
@@ -122,12 +134,9 @@ impl<'n> Traffic<'n> {
     }
 
     /// What was done, now that the step has ended. Connections that it left open are closed.
-    ///
-    /// # Errors
-    /// What cannot be recorded.
-    pub(crate) fn end(mut self) -> Result<Vec<Exchange>, JournalError> {
+    pub(crate) fn end(mut self) -> Sent {
         self.exchanges.extend(self.connections.end());
-        self.broken.map_or(Ok(self.exchanges), Err)
+        Sent { exchanges: self.exchanges, broken: self.broken }
     }
 
     /// Puts a response on record, where the limit `tape` has room for it. Once one is left out, all are.

@@ -278,7 +278,7 @@ fn stands(failure: Option<&FailureReason>, is_whole: bool) -> Option<&'static st
         Some("limit.time") => Some("it was ended at its deadline, and time is not repeated"),
         Some("interrupted") => Some("it was interrupted"),
         Some("worker") => Some("its worker died, and did not tell what it was answered"),
-        _ if !is_whole => Some("not all that it was answered is on record: see the limit `tape`"),
+        _ if !is_whole => Some("not all that it was answered is on record: see the limits `tape` and `log`"),
         _ => None,
     }
 }

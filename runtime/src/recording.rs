@@ -1,12 +1,13 @@
 //! What of a run goes on record, and when.
 
-use claw_audit::{Event, Exchange, Halt, RecordError};
+use claw_audit::{Event, Halt, RecordError};
 use claw_policy::{Capability, Name, Policy, ReadyStep, Refusal, ValidatedPlan, Violation};
 use serde_json::Value;
 
 use crate::ending::StepOutcome;
 use crate::host::{Answered, Report, Taped};
 use crate::journal::{Journal, JournalError};
+use crate::network::Sent;
 
 /// Records that a step is about to start; synced where it could write. What it sends is sent by this process, which syncs
 /// before that: see [`crate::network`].
@@ -35,15 +36,24 @@ pub(crate) fn conclude(
     ready: &ReadyStep,
     outcome: &StepOutcome,
     report: &Report,
-    exchanges: Result<Vec<Exchange>, JournalError>,
+    sent: Sent,
 ) -> Result<(), JournalError> {
-    for exchange in exchanges? {
-        let bare = exchange.response.as_ref().map(|_| Exchange { response: None, ..exchange.clone() });
-        match (journal.append(&Event::Exchange(exchange)), bare) {
+    for exchange in sent.exchanges {
+        let mut event = Event::Exchange(exchange);
+        let appended = journal.append(&event);
+        let is_full = matches!(appended, Err(JournalError::Record(RecordError::Full(_))));
+        match &mut event {
             // That it was sent is worth more than what came back.
-            (Err(JournalError::Record(RecordError::Full(_))), Some(bare)) => journal.append(&Event::Exchange(bare))?,
-            (appended, _) => appended?,
+            Event::Exchange(exchange) if is_full && exchange.response.is_some() => {
+                exchange.response = None;
+                journal.append(&event)?;
+            }
+            _ => appended?,
         }
+    }
+    if let Some(error) = sent.broken {
+        journal.write()?;
+        return Err(error);
     }
     for Taped { call, .. } in &report.calls {
         journal.append(&Event::Call(claw_audit::Call {

@@ -114,7 +114,7 @@ mod tests {
         let _asked = server.accept().unwrap();
         assert_eq!(traffic.send(&network, request, time), Err(Refused::Denied));
         assert_eq!(server.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
-        let exchanges = traffic.end().unwrap();
+        let exchanges = traffic.end().exchanges;
         assert_eq!(exchanges[0].sent, 600);
         assert!(exchanges[1].outcome.contains("`sent`"), "{}", exchanges[1].outcome);
     }

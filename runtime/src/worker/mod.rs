@@ -159,7 +159,8 @@ impl Worker {
         }
     }
 
-    /// Calls a capability, and kills the worker when the time is up, or when it asks for more than its guest can.
+    /// Calls a capability, and kills the worker when the time is up, or when it asks for more than its guest can. One that did
+    /// not answer, or something else, is not to be asked again.
     pub(crate) fn call(
         &mut self,
         call: Call,
@@ -167,15 +168,16 @@ impl Worker {
         interrupt: Option<BorrowedFd<'_>>,
         attendant: &mut dyn Attendant,
     ) -> Result<Ended<Value>, WorkerFault> {
-        let until = Instant::now() + limits.step_time();
-        let wait = Wait { until: Some(until), interrupt };
+        let wait = Wait { until: Some(Instant::now() + limits.step_time()), interrupt };
         if self.channel.has_unread() {
             self.kill();
             return Err(WorkerFault::Broken("it spoke before it was asked".to_owned()));
         }
         self.say(&Request::Call(call), &[], &[], wait)?;
         attendant.called();
-        let mut answer = self.hear(wait)?;
+        // The time is the step's: what is put on disk for it takes none of it.
+        let mut until = Instant::now() + limits.step_time();
+        let mut answer = self.hear(Wait { until: Some(until), interrupt })?;
         // A call of a guest's asks for a few things at most.
         let mut asks_left = limits.host_calls.saturating_mul(4);
         loop {
@@ -199,8 +201,10 @@ impl Worker {
                     if let Some(beside) = ask.beside() {
                         *beside = bytes;
                     }
-                    let mut told = attendant.answer(ask, until.saturating_duration_since(Instant::now()));
                     // A guest that asks again and again may leave no other time to see it.
+                    let wait = Wait { until: Some(until), interrupt };
+                    wait.is_over().map_err(|error| self.fault(error))?;
+                    let mut told = attendant.answer(ask, until.saturating_duration_since(Instant::now()));
                     wait.is_over().map_err(|error| self.fault(error))?;
                     let bytes = told.beside().map(std::mem::take).unwrap_or_default();
                     let tells = Request::Tells(told);
@@ -209,9 +213,11 @@ impl Worker {
                         if let Some(beside) = told.beside() {
                             *beside = bytes;
                         }
+                        let began = Instant::now();
                         attendant.told(told);
+                        until += began.elapsed();
                     }
-                    self.hear(wait)?
+                    self.hear(Wait { until: Some(until), interrupt })?
                 }
                 (other, _) => return Err(unexpected(other)),
             };
