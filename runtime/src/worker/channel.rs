@@ -33,6 +33,8 @@ pub(super) struct Channel {
     /// The most bytes of a message that is received, with what comes along.
     pub(super) bytes_max: u64,
     awake: Duration,
+    /// A message of which not all that comes along has come.
+    begun: Option<(Vec<u8>, usize)>,
     read: Vec<u8>,
     descriptors: VecDeque<OwnedFd>,
 }
@@ -105,7 +107,7 @@ impl Channel {
     pub(super) fn new(socket: OwnedFd, bytes_max: u64) -> Self {
         let cores = rustix::thread::sched_getaffinity(None).map_or(1, |cores| cores.count());
         let awake = if cores > 1 { AWAKE } else { Duration::ZERO };
-        Self { socket, bytes_max, awake, read: Vec::new(), descriptors: VecDeque::new() }
+        Self { socket, bytes_max, awake, begun: None, read: Vec::new(), descriptors: VecDeque::new() }
     }
 
     /// Sends a message, with bytes and descriptors beside it.
@@ -153,24 +155,34 @@ impl Channel {
 
     /// Waits for the next message.
     pub(super) fn receive<M: DeserializeOwned>(&mut self, wait: Wait<'_>) -> Result<Received<M>, ChannelError> {
-        self.fill(HEADER_BYTES, wait)?;
-        let (message, payload) = header(&self.read, self.bytes_max).ok_or(ChannelError::Malformed)?;
-        let end = HEADER_BYTES + message;
-        self.fill(end, wait)?;
-        let message = self.read.get(HEADER_BYTES..end).and_then(|bytes| serde_json::from_slice(bytes).ok());
-        let message = message.ok_or(ChannelError::Malformed)?;
-        self.read.drain(..end);
-        self.fill(payload, wait)?;
-        let rest = self.read.split_off(payload);
+        let (message, bytes) = match self.begun.take() {
+            Some(begun) => begun,
+            None => self.begin(wait)?,
+        };
+        if let Err(error) = self.fill(bytes, wait) {
+            self.begun = Some((message, bytes));
+            return Err(error);
+        }
+        let message = serde_json::from_slice(&message).map_err(|_| ChannelError::Malformed)?;
+        let rest = self.read.split_off(bytes);
         let payload = std::mem::replace(&mut self.read, rest);
         Ok(Received { message, payload, descriptors: self.descriptors.drain(..).collect() })
+    }
+
+    /// Waits for a message, and not for what comes along: the message, and the bytes of that.
+    fn begin(&mut self, wait: Wait<'_>) -> Result<(Vec<u8>, usize), ChannelError> {
+        self.fill(HEADER_BYTES, wait)?;
+        let (message, payload) = header(&self.read, self.bytes_max).ok_or(ChannelError::Malformed)?;
+        self.fill(HEADER_BYTES + message, wait)?;
+        let message = self.read.drain(..HEADER_BYTES + message).skip(HEADER_BYTES).collect();
+        Ok((message, payload))
     }
 
     /// Whether something has come that nobody asked for. An end that cannot be looked at is said to have.
     pub(super) fn has_unread(&self) -> bool {
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         let mut watched = [PollFd::new(&self.socket, PollFlags::IN)];
-        !self.read.is_empty() || poll(&mut watched, Some(&now)).map_or(true, |ready| ready > 0)
+        self.begun.is_some() || !self.read.is_empty() || poll(&mut watched, Some(&now)).map_or(true, |ready| ready > 0)
     }
 
     fn fill(&mut self, bytes: usize, wait: Wait<'_>) -> Result<(), ChannelError> {
@@ -272,6 +284,21 @@ mod tests {
         assert!(ours.has_unread());
         assert_eq!(ours.receive::<String>(soon).unwrap().message, "not asked");
         assert!(!ours.has_unread());
+    }
+
+    #[test]
+    fn a_message_that_was_given_up_on_is_whole_once_all_of_it_has_come() {
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        let mut ours = Channel::new(ours, 1 << 20);
+        let header = [2_u64, 4].map(u64::to_be_bytes);
+        let frame = [header.as_flattened(), b"[]", b"1234"].concat();
+        let at_once = || Wait { until: Some(Instant::now()), interrupt: None };
+        for byte in &frame[..frame.len() - 1] {
+            rustix::io::write(&theirs, &[*byte]).unwrap();
+            assert!(matches!(ours.receive::<[(); 0]>(at_once()), Err(ChannelError::Deadline)));
+        }
+        rustix::io::write(&theirs, b"4").unwrap();
+        assert_eq!(ours.receive::<[(); 0]>(at_once()).unwrap().payload, b"1234");
     }
 
     #[test]
