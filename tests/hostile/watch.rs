@@ -103,12 +103,15 @@ pub(crate) fn orphans() -> Vec<u32> {
     }
 }
 
-/// Whether a process has taken processor time for more than starting: a worker that has runs a guest.
+/// Whether a process has taken processor time for more than starting, and is no worker that compiles, which has no ticker: then it
+/// runs a guest.
 pub(crate) fn is_busy(process: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let after_name = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
     let ticks = after_name.split_ascii_whitespace().nth(11).and_then(|ticks| ticks.parse::<u64>().ok());
-    ticks.is_some_and(|ticks| ticks > 10)
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let mut names = threads.filter_map(|thread| fs::read_to_string(thread.path().join("comm")).ok());
+    ticks.is_some_and(|ticks| ticks > 10) && names.any(|name| name.trim() == "epochs")
 }
 
 /// Sends a signal, by its name.

@@ -163,17 +163,21 @@ fn case_286_what_an_owned_worker_says_is_its_word(arena: &mut Arena) -> Containe
     arena.worker_lies = true;
     let ended = |result| json!({ "Ended": { "result": result, "fuel": 7, "report": report } });
     let mut contained = None;
-    for (says, ending) in [
-        (ended(json!({ "Ok": null })), Ending::Completed),
-        (ended(json!({ "Ok": { "path": "/etc/passwd" } })), Ending::Failed("output")),
-        (ended(json!({ "Err": { "Returned": "THE-LIE" } })), Ending::Failed("capability")),
-        (json!("Ready"), Ending::Failed("worker")),
-        (json!({ "Enclosed": { "landlock": true, "seccomp": true } }), Ending::Failed("worker")),
-        (json!({ "Verdict": "accepted" }), Ending::Failed("worker")),
+    for (says, along, ending) in [
+        (ended(json!({ "Ok": "Json" })), &b"null"[..], Ending::Completed),
+        (ended(json!({ "Ok": "Json" })), b"{\"path\":\"/etc/passwd\"}", Ending::Failed("output")),
+        (ended(json!({ "Ok": "Text" })), b"null", Ending::Failed("output")),
+        (ended(json!({ "Ok": "Text" })), b"\xff", Ending::Failed("worker")),
+        (ended(json!({ "Ok": "Json" })), b"null null", Ending::Failed("worker")),
+        (ended(json!({ "Err": { "Returned": "THE-LIE" } })), b"", Ending::Failed("capability")),
+        (json!("Ready"), b"", Ending::Failed("worker")),
+        (json!({ "Enclosed": { "landlock": true, "seccomp": true } }), b"", Ending::Failed("worker")),
+        (json!({ "Verdict": "accepted" }), b"", Ending::Failed("worker")),
     ] {
         arena.guest("case_286_works_for_a_while").limits("time = \"60s\"\nhost-calls = 1_000_000");
         let text = says.to_string();
-        let frame = [&(text.len() as u64).to_be_bytes()[..], &0_u64.to_be_bytes(), text.as_bytes()].concat();
+        let lengths = [text.len(), along.len()].map(|length| (length as u64).to_be_bytes());
+        let frame = [lengths.as_flattened(), text.as_bytes(), along].concat();
         contained = Some(says_by_its_worker(arena, &frame, ending));
         if ending == Ending::Completed {
             let events = &contained.as_ref().expect("an attack").events;
